@@ -1,0 +1,1 @@
+"""Opwright keeps an application's durable operations inside the application's own database."""

@@ -1,0 +1,113 @@
+"""Every error that Opwright raises, in one tree.
+
+OpwrightError
+├── ConfigurationError         the set-up is wrong: an address, a setting, an application that cannot be imported
+│   ├── SchemaTooNew           the database was migrated by a newer program
+│   ├── SchemaTooOld           the database waits for ``opwright migrate``
+│   └── ExtraMissing           a library of an optional extra is not installed
+├── InvalidOperation           bad input, refused at the door; names the field
+│   ├── UnknownTrigger         no trigger of that name is registered
+│   └── KeyTaken               another operation holds the key; names the winner
+├── OperationNotFound          no operation has this id (or its record was swept)
+├── OperationEnded             what was asked needs an operation that has not ended
+├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
+├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
+├── OperationTimeout           raised inside a trigger that has used up its ``timeout``
+├── StaleClaim                 a write came from a claim that no longer stands
+└── StoreError                 the database refused or went away
+    ├── StoreUnavailable       no connection, or it broke: try again
+    ├── StoreBusy              another writer held the SQLite file for too long; names it
+    ├── StoreConflict          a serialization failure or deadlock: run it again
+    └── DuplicateRow           a row with this key is already there
+
+An error's text says what was wrong, which value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class OpwrightError(Exception):
+    """The root: ``except OpwrightError`` catches everything that Opwright raises on purpose."""
+
+
+class ConfigurationError(OpwrightError):
+    """The set-up is wrong; nothing was started and nothing stored."""
+
+
+class SchemaTooNew(ConfigurationError):
+    """The database holds a schema from a newer Opwright; this program would misread it."""
+
+
+class SchemaTooOld(ConfigurationError):
+    """The database holds an older schema, and this engine is not migrated without being asked."""
+
+
+class ExtraMissing(ConfigurationError):
+    """A feature needs a library of an optional extra."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"{library} is not installed: pip install 'opwright[{extra}]'")
+
+
+class InvalidOperation(OpwrightError):
+    """An operation was refused at submit. ``field`` names what was wrong; nothing was stored."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownTrigger(InvalidOperation):
+    """No trigger of this name is registered with this application."""
+
+
+class KeyTaken(InvalidOperation):
+    """Another operation holds the key. ``winner`` is its id."""
+
+    def __init__(self, message: str, *, winner: int) -> None:
+        super().__init__(message, field="key")
+        self.winner = winner
+
+
+class OperationNotFound(OpwrightError):
+    """No operation has this id: it was never committed, or its record has been swept."""
+
+
+class OperationEnded(OpwrightError):
+    """The operation has already ended, and an ended operation never changes."""
+
+
+class OperationFailed(OpwrightError):
+    """The operation ended FAILED. The text is the error that the trigger left."""
+
+
+class OperationCancelled(OpwrightError):
+    """The operation ended CANCELLED, or is being cancelled while its trigger runs."""
+
+
+class OperationTimeout(OpwrightError):
+    """The operation ran longer than its ``timeout``."""
+
+
+class StaleClaim(OpwrightError):
+    """The claim behind this write no longer stands; nothing of the write landed."""
+
+
+class StoreError(OpwrightError):
+    """The database refused a statement."""
+
+
+class StoreUnavailable(StoreError):
+    """There is no connection to the database, or it broke on the way."""
+
+
+class StoreBusy(StoreError):
+    """Another writer held the SQLite file longer than the busy time."""
+
+
+class StoreConflict(StoreError):
+    """The database asks to run the transaction again (serialization failure, deadlock)."""
+
+
+class DuplicateRow(StoreError):
+    """A row with this key is already there."""

@@ -1,0 +1,105 @@
+"""A claim: a host's fenced hold on one operation, and the verdicts that end the hold."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from opwright.model.options import Options
+from opwright.model.status import OutcomeCode
+
+
+class DelayReason(IntEnum):
+    """Why an operation is not ready yet."""
+
+    START = 1
+    RETRY = 2
+    WAIT = 3
+
+
+class NoteKind(IntEnum):
+    """What a line of ``operationstatus`` tells."""
+
+    ERROR = 1  # an attempt failed and another follows
+    DEATH = 2  # its worker or host died and another attempt follows
+    LOG = 3
+    PROGRESS = 4
+    OPERATOR = 5
+
+
+class Claim(msgspec.Struct):
+    """One claimed operation, as the scheduler holds it.
+
+    ``token`` is the fence: each later write names it and finds nothing if the claim was given to somebody else meanwhile.
+    ``inputs`` is the JSON text of the row. ``errors`` and ``deaths`` are what the two budgets have spent so far.
+    """
+
+    operation: int
+    token: int
+    trigger: str
+    inputs: str
+    queue: str
+    rank: int
+    errors: int
+    deaths: int
+    options: Options
+    key: str | None = None
+    begun: int | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self.errors + self.deaths + 1
+
+
+class End(msgspec.Struct, frozen=True):
+    """Verdict: the operation ends here, with its one outcome. ``result`` is JSON text."""
+
+    code: OutcomeCode
+    result: str | None = None
+    error: str | None = None
+
+
+class Postpone(msgspec.Struct, frozen=True):
+    """Verdict: it comes back after ``delay`` seconds."""
+
+    delay: float
+    reason: DelayReason
+    errors: int
+    deaths: int
+    note: str | None = None
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Verdict: it is ready again at once. Without a note nothing was charged: a hand-back of what had not begun."""
+
+    errors: int
+    deaths: int
+    note: str | None = None
+
+
+Verdict = End | Postpone | Release
+
+
+def after_error(claim: Claim, error: str, draw: float) -> Verdict:
+    """The trigger raised (or ran out of time): retry while the budget lasts, then FAILED."""
+    errors = claim.errors + 1
+    if errors > claim.options.retries:
+        return End(OutcomeCode.FAILED, error=error)
+    pause = claim.options.backoff.pause(errors, draw)
+    return Postpone(pause, DelayReason.RETRY, errors, claim.deaths, note=error)
+
+
+def after_death(claim: Claim, error: str) -> Verdict:
+    """Its worker or host died under it: ready again while recoveries last, then FAILED."""
+    deaths = claim.deaths + 1
+    if deaths > claim.options.recoveries:
+        times = "once" if deaths == 1 else f"{deaths} times"
+        return End(OutcomeCode.FAILED, error=f"its worker died {times}; the last time: {error}")
+    return Release(claim.errors, deaths, note=error)
+
+
+def hand_back(claim: Claim) -> Verdict:
+    """It had not begun, or was interrupted by a stop: ready again, nothing charged."""
+    return Release(claim.errors, claim.deaths)

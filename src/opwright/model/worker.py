@@ -1,0 +1,60 @@
+"""A worker and what passes between it and the scheduler."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class WorkerState(Enum):
+    """Where a worker stands. The three sets are disjoint and together are all live workers."""
+
+    PENDING = "pending"  # started, not ready yet; never given an operation
+    FREE = "free"  # ready, no operation assigned
+    ACTIVE = "active"  # ready, with an operation
+
+
+class Worker(msgspec.Struct):
+    """A worker as people and the console see it. ``last_touched`` tells since when it is in its state, in microseconds."""
+
+    name: str
+    pid: int | None
+    state: WorkerState
+    last_touched: int = msgspec.field(name="lastTouched")
+    operations: tuple[int, ...] = ()
+    finished: int = 0
+
+
+class Task(msgspec.Struct, array_like=True, frozen=True):
+    """What a worker is given: enough to run one attempt of one operation, and the token that names this claim."""
+
+    operation: int
+    token: int
+    attempt: int
+    trigger: str
+    inputs: str
+
+
+class Outcome(Enum):
+    """How an attempt ended, as its worker (or its death) tells it."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INVALID = "invalid"  # trying again cannot help: inputs that no longer fit, a result that cannot be stored
+    CANCELLED = "cancelled"  # ended because it was asked to
+    UNKNOWN = "unknown"  # this process does not know the trigger
+    DIED = "died"  # the worker died while this operation was running in it
+    RETURNED = "returned"  # recalled, or its worker died before it began
+
+
+class StatusUpdate(msgspec.Struct, array_like=True):
+    """What a worker reports about one operation; ``begun`` and ``ended`` are microseconds by the worker's clock."""
+
+    operation: int
+    token: int
+    outcome: Outcome
+    result: str | None = None
+    error: str | None = None
+    begun: int | None = None
+    ended: int | None = None

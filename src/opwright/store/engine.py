@@ -1,0 +1,77 @@
+"""The seam between Opwright and a database.
+
+A *plan* is a generator: it yields calls (a statement's name and its values), is sent the rows of each, and returns a value.
+It holds the rules and touches nothing, so the same plan runs on our own engines, in SQLite's writer thread, and on a caller's
+synchronous or asynchronous connection (``store/foreign.py``). Everything in one plan happens in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from opwright.clock import Clock
+from opwright.store.statements import Dialect, Statement
+
+T = TypeVar("T")
+Row = Any  # indexable by position and by column name
+Rows = Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One statement to run, by name."""
+
+    name: str
+    values: dict[str, Any]
+
+
+Plan = Generator[Call, Rows, T]
+
+
+def call(name: str, /, **values: Any) -> Call:
+    """A call, written like one."""
+    return Call(name, values)
+
+
+class Lane(Enum):
+    """Which connections a statement may use, so that no part can starve another.
+
+    CLAIM alone may commit without waiting for the disk: a lost claim only returns its operations, and the flush of a later
+    end flushes the claim before it.
+    """
+
+    CLIENT = "client"
+    CLAIM = "claim"
+    SETTLE = "settle"
+    CONTROL = "control"
+
+
+class Engine(Protocol):
+    """What a database must offer. Everything else about storage is written once, above this."""
+
+    dialect: Dialect
+    schema: str
+    statements: dict[str, Statement]
+    clock: Clock
+    url: str
+
+    async def open(self) -> None:
+        """Connect, and install or check the schema. Raises ConfigurationError, StoreUnavailable."""
+
+    async def close(self) -> None:
+        """Send what is still to be sent and close every connection."""
+
+    async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
+        """Run one named statement in a transaction of its own."""
+
+    async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
+        """Run a plan in one transaction. An exception from the plan rolls it back."""
+
+    def notify(self) -> None:
+        """Tell other processes, soon and at most a few hundred times a second, that there is something to look at."""
+
+    async def migrate(self) -> list[int]:
+        """Bring the schema to this program's version; the versions that were applied."""

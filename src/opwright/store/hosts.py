@@ -1,0 +1,52 @@
+"""The gateway to hosts and their leases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from opwright.clock import SECOND
+from opwright.model.host import Host, HostState, Renewal
+from opwright.store.engine import Engine, Lane, Row
+
+
+class Hosts:
+    """Register, renew, judge, say good-bye."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def register(  # noqa: PLR0913 - each is a column
+        self, *, name: str, pid: int, version: str, lease: float, queues: Sequence[str] | None, triggers: Sequence[str]
+    ) -> int:
+        """Add a host; its id, never used before. ``lease`` in seconds."""
+        rows = await self._engine.run(
+            "register_host", Lane.CONTROL, name=name, pid=pid, version=version, lease=round(lease * SECOND),
+            queues=None if queues is None else json.dumps(list(queues)), triggers=json.dumps(sorted(triggers)),
+        )  # fmt: skip
+        return int(rows[0]["id"])
+
+    async def renew(self, host: int, *, judge: bool) -> Renewal:
+        """Renew a lease; with ``judge`` also mark as dead the hosts whose lease has lapsed, by the database's clock."""
+        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge)
+        return Renewal(bool(row["renewed"]), row["dead"], row["others"])
+
+    async def stop(self, host: int) -> None:
+        """Say good-bye. A host that still holds claims counts as dead, so that they are taken over at once."""
+        await self._engine.run("stop_host", Lane.CONTROL, host=host)
+
+    async def all(self) -> list[Host]:
+        """Every host that is remembered."""
+        return [_host(row) for row in await self._engine.run("hosts", Lane.CONTROL)]
+
+    async def forget(self, age: float) -> None:
+        """Drop hosts that stopped or died more than ``age`` seconds ago and hold nothing."""
+        await self._engine.run("forget_hosts", Lane.CONTROL, age=round(age * SECOND))
+
+
+def _host(row: Row) -> Host:
+    queues = None if row["queues"] is None else tuple(json.loads(row["queues"]))
+    return Host(
+        row["id"], row["name"], row["pid"], row["version"], HostState(row["state"]), row["started"], row["renewed"],
+        row["lease"], queues, tuple(json.loads(row["triggers"])), row["age"],
+    )  # fmt: skip

@@ -1,0 +1,254 @@
+"""The PostgreSQL engine: asyncpg connections in lanes, so that no part of a host can starve another."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from opwright.clock import Clock
+from opwright.errors import (
+    ConfigurationError,
+    DuplicateRow,
+    ExtraMissing,
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+)
+from opwright.store.engine import Lane, Plan, Row, Rows
+from opwright.store.migrations import missing, migrations
+from opwright.store.notifier import Notifier
+from opwright.store.statements import POSTGRESQL, Part, load
+
+try:
+    import asyncpg
+except ImportError:  # pragma: no cover - the extra is not installed
+    asyncpg = None
+
+T = TypeVar("T")
+OLDEST = 140_000
+CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1}
+STATEMENT_SECONDS = 30.0
+# Our statements all go by an index. A plan cached while a table was tiny would scan it when it has grown.
+_SETTINGS = {"enable_seqscan": "off", "application_name": "opwright", "jit": "off"}
+
+
+class _Lane:
+    """A few connections, the last one used first; whoever finds none free waits for one."""
+
+    def __init__(self, engine: PostgresEngine, lane: Lane) -> None:
+        self._engine = engine
+        self._lane = lane
+        self._free: list[_Connection] = []
+        self._places = asyncio.Semaphore(CONNECTIONS[lane])
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[_Connection]:
+        """One connection. It is thrown away, never kept, when the block is left by an error: its state is unknown."""
+        async with self._places:
+            connection = self._free.pop() if self._free else await self._engine.connect(self._lane)
+            try:
+                yield connection
+            except BaseException:
+                connection.discard()
+                raise
+            self._free.append(connection)
+
+    async def close(self) -> None:
+        free, self._free = self._free, []
+        for connection in free:
+            await connection.close()
+
+
+class _Connection:
+    """A connection and the statements it has prepared: a prepared statement called directly costs two thirds of a ``fetch``."""
+
+    def __init__(self, raw: Any, *, prepares: bool) -> None:
+        self.raw = raw
+        self._prepares = prepares
+        self._prepared: dict[str, Any] = {}
+
+    async def fetch(self, part: Part, values: dict[str, Any]) -> list[Row]:
+        arguments = part.arguments(values)
+        if not self._prepares:
+            return await self.raw.fetch(part.sql, *arguments)  # type: ignore[no-any-return]
+        prepared = self._prepared.get(part.sql)
+        if prepared is None:
+            prepared = self._prepared[part.sql] = await self.raw.prepare(part.sql)
+        return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
+
+    def discard(self) -> None:
+        self.raw.terminate()
+
+    async def close(self) -> None:
+        with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
+            await self.raw.close(timeout=2)
+
+
+class PostgresEngine:
+    """One PostgreSQL database, seen from one event loop of one process.
+
+    Address: ``postgresql://user:password@host:port/database``. Opwright's own parameters after ``?``: ``schema``, ``pooled=true``
+    (through PgBouncer in transaction mode: no prepared statements, no start-up settings) and ``listen_url`` (a direct address
+    for LISTEN). The others go to the driver.
+    """
+
+    dialect = POSTGRESQL
+
+    def __init__(self, url: str, clock: Clock, schema: str = "opwright") -> None:
+        if asyncpg is None:
+            raise ExtraMissing("asyncpg", "postgres")
+        self.url, own = _own_parameters(url)
+        self.clock = clock
+        self.schema = own.get("schema", schema)
+        self.pooled = own.get("pooled", "false").lower() in ("true", "1", "yes", "on")
+        self.listen_url = own.get("listen_url", None if self.pooled else self.url)
+        self.statements = load(POSTGRESQL, self.schema)
+        self.channel = f"opwright_{self.schema}"
+        self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
+        self._lanes: dict[Lane, _Lane] = {}
+        self._notifier = Notifier(self._send_notification)
+
+    async def open(self) -> None:
+        """Connect, check the server's version, and install or check the schema."""
+        self._lanes = {lane: _Lane(self, lane) for lane in Lane}
+        try:
+            await self._install(upgrade=False)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Send a notification that is due, and close every connection."""
+        if self._lanes:
+            await self._notifier.close()
+        lanes, self._lanes = self._lanes, {}
+        for lane in lanes.values():
+            await lane.close()
+
+    async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
+        """Run one named statement: a transaction of its own."""
+        part = self.statements[name].parts[0]
+        async with self._translated(), self._lane(lane).connection() as connection, self._pinned(connection):
+            return await connection.fetch(part, self._values(values))
+
+    async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
+        """Run a plan in one transaction."""
+        async with self._translated(), self._lane(lane).connection() as connection, connection.raw.transaction():
+            try:
+                step = next(plan)
+                while True:
+                    part = self.statements[step.name].parts[0]
+                    step = plan.send(await connection.fetch(part, self._values(step.values)))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    def notify(self) -> None:
+        """Send a notification soon; many calls become one."""
+        self._notifier.send()
+
+    async def migrate(self) -> list[int]:
+        """Bring the schema to this program's version."""
+        self._lanes = self._lanes or {lane: _Lane(self, lane) for lane in Lane}
+        return await self._install(upgrade=True)
+
+    async def connect(self, lane: Lane) -> _Connection:
+        """A new connection for a lane. Raises StoreUnavailable."""
+        settings = {} if self.pooled else dict(_SETTINGS)
+        if lane is Lane.CLAIM and not self.pooled:
+            settings["synchronous_commit"] = "off"
+        raw = await asyncpg.connect(
+            self.url,
+            server_settings=settings,
+            statement_cache_size=0,
+            command_timeout=STATEMENT_SECONDS,
+            timeout=10,
+        )
+        return _Connection(raw, prepares=not self.pooled)
+
+    async def _install(self, *, upgrade: bool) -> list[int]:
+        async with self._translated(), self._lane(Lane.CONTROL).connection() as connection:
+            raw = connection.raw
+            await self._check_version(raw)
+            async with raw.transaction():
+                await raw.execute(f"select pg_advisory_xact_lock({self._gate + 1})")
+                applied = await self._applied(raw)
+                steps = missing(migrations(POSTGRESQL, self.schema), applied, upgrade=upgrade)
+                for step in steps:
+                    await raw.execute(";".join(step.statements))
+                    record = f"insert into {self.schema}.migrations values ($1, $2, $3)"  # noqa: S608 - checked name
+                    await raw.execute(record, step.version, step.name, self.clock.now())
+        return [step.version for step in steps]
+
+    async def _check_version(self, raw: Any) -> None:
+        version = int(await raw.fetchval("select current_setting('server_version_num')"))
+        if version < OLDEST:
+            raise ConfigurationError(f"PostgreSQL {version // 10_000} is too old: 14 or newer is needed")
+
+    async def _applied(self, raw: Any) -> set[int]:
+        """The versions in the database; the first visit makes the schema and the table that records them."""
+        exists = await raw.fetchval("select to_regclass($1)", f"{self.schema}.migrations")
+        if exists is None:
+            await raw.execute(f"create schema if not exists {self.schema}")
+            await raw.execute(
+                f"create table {self.schema}.migrations "
+                "(version integer primary key, name text not null, applied bigint not null)",
+            )
+            return set()
+        rows = await raw.fetch(f"select version from {self.schema}.migrations")  # noqa: S608 - checked name
+        return {row[0] for row in rows}
+
+    def _lane(self, lane: Lane) -> _Lane:
+        if not self._lanes:
+            raise StoreUnavailable("the database is not open: use `async with ops:` or start a host")
+        return self._lanes[lane]
+
+    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel} | values
+
+    @asynccontextmanager
+    async def _pinned(self, connection: _Connection) -> AsyncIterator[None]:
+        """Behind PgBouncer parse and execute must meet the same server connection, so even one statement is a transaction."""
+        if not self.pooled:
+            yield
+            return
+        async with connection.raw.transaction():
+            yield
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise _translate(error) from error
+
+    async def _send_notification(self) -> None:
+        await self.run("notify", Lane.CONTROL)
+
+
+def _translate(error: Exception) -> StoreError:
+    """The error of the driver as one of ours."""
+    text = f"{type(error).__name__}: {error}"
+    state = getattr(error, "sqlstate", None) or ""
+    if state == "23505":
+        return DuplicateRow(text)
+    if state in ("40001", "40P01"):
+        return StoreConflict(text)
+    # 08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only
+    gone = state[:2] in ("08", "53") or state[:3] == "57P" or state == "25006"
+    if gone or not isinstance(error, asyncpg.PostgresError):
+        return StoreUnavailable(text)
+    return StoreError(text)
+
+
+def _own_parameters(url: str) -> tuple[str, dict[str, str]]:
+    """The address for the driver, and the parameters that are ours."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query)
+    own = {key: value for key, value in pairs if key in ("schema", "pooled", "listen_url")}
+    rest = urlencode([(key, value) for key, value in pairs if key not in own])
+    scheme = "postgresql"
+    return urlunsplit((scheme, parts.netloc, parts.path, rest, parts.fragment)), own

@@ -1,0 +1,189 @@
+"""The gateway to the queue: claiming, and the fenced writes that end a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from opwright.clock import SECOND
+from opwright.model.claim import Claim, End, Postpone, Release, Verdict
+from opwright.model.options import Options
+from opwright.store.engine import Engine, Lane, Row
+
+_encode = msgspec.json.Encoder().encode
+_options = msgspec.json.Decoder(Options).decode
+_DEFAULTS = Options()
+
+Settlement = tuple[Claim, Verdict]
+
+
+class Peek(NamedTuple):
+    """What a look at the queue found: queues with something ready, the next due time and the engine's now (microseconds)."""
+
+    queues: tuple[str, ...]
+    due: int | None
+    now: int
+
+
+class Marked(msgspec.Struct):
+    """What outlives a renewal: operation, token, worker pid, begun, updated."""
+
+    operation: int = msgspec.field(name="i")
+    token: int = msgspec.field(name="t")
+    worker: int | None = msgspec.field(name="w")
+    begun: int | None = msgspec.field(name="b")
+    updated: int | None = msgspec.field(name="u")
+
+
+class Orphan(NamedTuple):
+    """A claim in the name of a dead host, and whether somebody had asked to cancel it."""
+
+    claim: Claim
+    asked: bool
+
+
+class _Finish(msgspec.Struct, omit_defaults=True):
+    i: int
+    t: int
+    s: int
+    a: int
+    b: int | None = None
+    r: str | None = None
+    e: str | None = None
+    k: bool = False
+
+
+class _Return(msgspec.Struct, omit_defaults=True):
+    """Rows of both ``postpone`` and ``release``: counters x (errors) and d (deaths), w the pause, c why, e the note."""
+
+    i: int
+    t: int
+    a: int
+    x: int
+    d: int
+    q: str
+    p: int
+    f: str
+    w: int | None = None
+    c: int | None = None
+    e: str | None = None
+
+
+class Queue:
+    """Claim and settle. Every write after a claim names (operation, token); what is stale lands nowhere and is left out of the answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def peek(self) -> Peek:
+        """Which queues have something ready."""
+        rows = await self._engine.run("peek", Lane.CLAIM)
+        return Peek(tuple(row["queue"] for row in rows if row["queue"] is not None), rows[0]["due"], rows[0]["now"])
+
+    async def claim(  # noqa: PLR0913 - each is a column of the claim
+        self, *, host: int, token: int, queue: str, triggers: list[str], limit: int, ahead: bool = False
+    ) -> list[Claim]:
+        """Take at most ``limit`` operations of a queue, the most urgent first. Nothing if the host is not alive."""
+        rows = await self._engine.run(
+            "claim", Lane.CLAIM, host=host, token=token, queue=queue, triggers=triggers, limit=limit, ahead=ahead
+        )
+        claims = [_claim(row, token, queue) for row in rows]
+        claims.sort(key=_urgency)  # no engine promises the order of returned rows
+        return claims
+
+    async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
+        """Write verdicts, each kind in one statement; the operations for which it landed."""
+        landed: set[int] = set()
+        for name, rows in _rows(settlements):
+            landed |= await self._write(name, rows, host=host) if name == "finish" else await self._write(name, rows)
+        return landed
+
+    async def promote(self, limit: int = 5000) -> list[str]:
+        """Make what is due ready; the queues it went to, one entry per operation."""
+        rows = await self._engine.run("promote", Lane.CLAIM, limit=limit)
+        return [row["queue"] for row in rows]
+
+    async def mark(self, rows: Sequence[Marked]) -> None:
+        """Note worker, begin and last sign of life of what has run longer than a renewal."""
+        if rows:
+            await self._engine.run("mark", Lane.CONTROL, rows=_encode(rows).decode())
+
+    async def asked(self, host: int) -> list[tuple[int, int]]:
+        """(operation, token) of this host's claims that somebody wants cancelled."""
+        return [tuple(row) for row in await self._engine.run("asked", Lane.CONTROL, host=host)]
+
+    async def claims_of(self, host: int) -> list[tuple[int, int]]:
+        """(operation, token) of every claim in the name of a host."""
+        return [tuple(row) for row in await self._engine.run("claims_of", Lane.CLAIM, host=host)]
+
+    async def orphans(self, limit: int) -> list[Orphan]:
+        """Claims of dead hosts."""
+        rows = await self._engine.run("orphans", Lane.CONTROL, limit=limit)
+        return [_orphan(row) for row in rows]
+
+    async def forget_requests(self) -> None:
+        """Delete requests to cancel what has ended by itself."""
+        await self._engine.run("forget_requests", Lane.CONTROL)
+
+    async def ready_after(self, position: tuple[str, int, int], limit: int) -> list[Row]:
+        """A window of the ready queue: rows of queue, rank, operation, trigger behind a position."""
+        queue, rank, operation = position
+        rows = await self._engine.run("ready_after", Lane.CONTROL, queue=queue, rank=rank, operation=operation, limit=limit)
+        return list(rows)
+
+    async def fail_ready(self, failures: Iterable[tuple[str, int, int, str]]) -> set[int]:
+        """End unclaimed operations as FAILED: (queue, rank, operation, error) each."""
+        rows = [{"q": queue, "p": rank, "i": operation, "e": error} for queue, rank, operation, error in failures]
+        return await self._write("fail_ready", rows)
+
+    async def _write(self, name: str, rows: Sequence[object], **values: object) -> set[int]:
+        landed = await self._engine.run(name, Lane.SETTLE, rows=_encode(rows).decode(), **values)
+        return {row[0] for row in landed}
+
+
+def _rows(settlements: Sequence[Settlement]) -> Iterable[tuple[str, list[object]]]:
+    """The settlements as rows, gathered by statement."""
+    gathered: dict[str, list[object]] = {"finish": [], "postpone": [], "release": []}
+    for claim, verdict in settlements:
+        match verdict:
+            case End():
+                gathered["finish"].append(_finish(claim, verdict))
+            case Postpone():
+                gathered["postpone"].append(_return(claim, verdict, round(verdict.delay * SECOND), verdict.reason))
+            case Release():
+                gathered["release"].append(_return(claim, verdict, None, None))
+    return [(name, rows) for name, rows in gathered.items() if rows]
+
+
+def _finish(claim: Claim, end: End) -> _Finish:
+    return _Finish(
+        claim.operation, claim.token, end.code, claim.attempt, claim.begun, end.result, end.error, claim.key is not None
+    )
+
+
+def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason: int | None) -> _Return:
+    return _Return(
+        claim.operation, claim.token, claim.attempt, verdict.errors, verdict.deaths,
+        claim.queue, claim.rank, claim.trigger, wait, reason, verdict.note,
+    )  # fmt: skip
+
+
+def _claim(row: Row, token: int, queue: str) -> Claim:
+    operation, rank, errors, deaths, trigger, inputs, options, key = row
+    budget = _DEFAULTS if options is None else _options(options)
+    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, budget, key)
+
+
+def _orphan(row: Row) -> Orphan:
+    budget = _DEFAULTS if row["options"] is None else _options(row["options"])
+    claim = Claim(
+        row["operation"], row["token"], row["trigger"], "", row["queue"], row["rank"],
+        row["errors"], row["deaths"], budget, row["key"], row["begun"],
+    )  # fmt: skip
+    return Orphan(claim, asked=bool(row["asked"]))
+
+
+def _urgency(claim: Claim) -> tuple[int, int]:
+    return claim.rank, claim.operation

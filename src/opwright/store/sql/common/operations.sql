@@ -1,0 +1,26 @@
+-- name: key_holder
+-- Which operation holds this key.
+select operation from opwright.operation_keys where trigger = :trigger and key = :key
+
+-- name: operation
+-- One operation as people see it, with its status computed by the view.
+select * from opwright.overview where id = :operation
+
+-- name: notes
+-- The log lines of an operation after a position.
+select id, at, attempt, kind, text from opwright.operationstatus
+where operation = :operation and id > :after order by id
+
+-- name: latest
+-- The newest operations before an id, of any status.
+select * from opwright.overview where id < :before order by id desc limit :limit
+
+-- name: counts
+-- How many operations stand where. Counts of ready and ended may take a moment on millions of rows.
+select 'PENDING' as status, (select count(*) from opwright.ready) + (select count(*) from opwright.claimed where ahead)
+  + (select count(*) from opwright.delayed where reason <> 3) as operations
+union all select 'PROCESSING', (select count(*) from opwright.claimed where not ahead)
+union all select 'WAIT', (select count(*) from opwright.delayed where reason = 3)
+union all select 'SUCCEEDED', (select count(*) from opwright.outcomes where status = 1)
+union all select 'FAILED', (select count(*) from opwright.outcomes where status = 2)
+union all select 'CANCELLED', (select count(*) from opwright.outcomes where status = 3)

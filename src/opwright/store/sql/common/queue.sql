@@ -1,0 +1,33 @@
+-- name: peek
+-- The queues that have something ready (a loose scan of the primary key: one index probe per queue), the next due time, and now.
+with recursive q (queue) as (
+  select min(queue) from opwright.ready
+  union all
+  select (select min(r.queue) from opwright.ready r where r.queue > q.queue) from q where q.queue is not null)
+select queue, (select min(due) from opwright.delayed) as due, {now} as now from q
+
+-- name: ready_after
+-- A window of the ready queue from a position on, for the sweep that looks for triggers nobody knows.
+select queue, rank, operation, errors, deaths, trigger from opwright.ready
+where (queue, rank, operation) > (:queue, :rank, :operation) order by queue, rank, operation limit :limit
+
+-- name: asked
+-- Which operations of this host somebody wants cancelled.
+select c.operation, c.token from opwright.cancel_requests r
+join opwright.claimed c on c.operation = r.operation where c.host = :host
+
+-- name: claims_of
+-- Every claim in the name of a host.
+select operation, token from opwright.claimed where host = :host
+
+-- name: orphans
+-- Claims in the name of dead hosts, with what a verdict needs.
+select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
+  case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
+from opwright.claimed c join opwright.operations o on o.id = c.operation
+where c.host in (select id from opwright.hosts where state = 2) order by c.operation limit :limit
+
+-- name: forget_requests
+-- Requests to cancel what has ended by itself.
+delete from opwright.cancel_requests where operation in (
+  select r.operation from opwright.cancel_requests r join opwright.outcomes e on e.operation = r.operation)

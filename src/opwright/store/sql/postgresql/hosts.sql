@@ -1,0 +1,10 @@
+-- name: renew
+-- Renew the lease; judge others only when asked to (`judge`). No `me`: this host has been taken over.
+with me as (
+  update opwright.hosts set renewed = {now} where id = :host and state = 1 returning id),
+lapsed as (
+  update opwright.hosts set state = 2
+  where cast(:judge as boolean) and state = 1 and id <> :host and renewed + lease < {now} returning id)
+select (select count(*) from me) as renewed,
+  (select count(*) from opwright.hosts where state = 2) + (select count(*) from lapsed) as dead,
+  (select count(*) from opwright.hosts where state = 1 and id <> :host) as others

@@ -1,0 +1,95 @@
+-- name: claim
+-- Take the first rows of a queue that this host's triggers can run. The shared advisory lock is the gate: whoever changes the
+-- gate takes the exclusive form. ids are picked with = any (array (…)), never joined, or the planner scans all of `ready`.
+with picked as materialized (
+  delete from opwright.ready where ctid = any (array(
+    select ctid from opwright.ready
+    where queue = :queue and trigger = any (cast(:triggers as text[]))
+      and (select pg_advisory_xact_lock_shared(:gate) is not null)
+      and exists (select from opwright.hosts where id = :host and state = 1)
+    order by rank, operation limit :limit for update skip locked))
+  returning operation, rank, errors, deaths),
+held as (
+  insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
+  select operation, :token, :host, errors, deaths, cast(:ahead as boolean) from picked)
+select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key
+from picked p cross join lateral (
+  select id, trigger, inputs, options, key from opwright.operations where id = p.operation offset 0) o
+
+-- name: finish
+-- Ends. The hashed sub-selects (… is true) keep the planner from turning the fence into a nested loop over both sides.
+with given as materialized (
+  select * from json_to_recordset(cast(:rows as json))
+  as g (i bigint, t bigint, s smallint, a smallint, b bigint, r text, e text, k boolean)),
+gone as (
+  delete from opwright.claimed where operation = any (array(select i from given))
+    and ((operation, token) in (select i, t from given)) is true
+  returning operation),
+freed as (
+  delete from opwright.operation_keys where operation = any (array(select i from given where k))
+    and (operation in (select operation from gone)) is true),
+unasked as (
+  delete from opwright.cancel_requests where operation = any (array(select i from given where s = 3)))
+insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result, error)
+select i, {now}, b, :host, s, a, cast(r as json), e from given where (i in (select operation from gone)) is true
+returning operation
+
+-- name: postpone
+-- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log.
+with given as materialized (
+  select * from json_to_recordset(cast(:rows as json))
+  as g (i bigint, t bigint, a smallint, x smallint, d smallint, w bigint, c smallint, q text, p smallint, f text, e text)),
+gone as (
+  delete from opwright.claimed where operation = any (array(select i from given))
+    and ((operation, token) in (select i, t from given)) is true
+  returning operation),
+noted as (
+  insert into opwright.operationstatus (operation, at, attempt, kind, text)
+  select i, {now}, a, 1, e from given where e is not null and (i in (select operation from gone)) is true)
+insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
+select i, {now} + w, c, p, x, d, q, f from given where (i in (select operation from gone)) is true
+returning operation
+
+-- name: release
+-- Hand-backs and takeovers: from the claim straight into `ready`.
+with given as materialized (
+  select * from json_to_recordset(cast(:rows as json))
+  as g (i bigint, t bigint, a smallint, x smallint, d smallint, q text, p smallint, f text, e text)),
+gone as (
+  delete from opwright.claimed where operation = any (array(select i from given))
+    and ((operation, token) in (select i, t from given)) is true
+  returning operation),
+noted as (
+  insert into opwright.operationstatus (operation, at, attempt, kind, text)
+  select i, {now}, a, 2, e from given where e is not null and (i in (select operation from gone)) is true)
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select q, p, i, x, d, f from given where (i in (select operation from gone)) is true
+returning operation
+
+-- name: promote
+-- What is due becomes ready.
+with due as (
+  delete from opwright.delayed where operation = any (array(
+    select operation from opwright.delayed where due <= {now} order by due limit :limit for update skip locked))
+  returning operation, queue, rank, errors, deaths, trigger)
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select queue, rank, operation, errors, deaths, trigger from due returning queue
+
+-- name: fail_ready
+-- Operations that end without having been claimed: no live host knows their trigger.
+with given as materialized (
+  select * from json_to_recordset(cast(:rows as json)) as g (i bigint, q text, p smallint, e text)),
+gone as (
+  delete from opwright.ready where (queue, rank, operation) in (select q, p, i from given) returning operation, errors, deaths),
+freed as (delete from opwright.operation_keys where (operation in (select operation from gone)) is true
+  and operation = any (array(select i from given)))
+insert into opwright.outcomes (operation, ended, status, attempt, error)
+select g.operation, {now}, 2, g.errors + g.deaths, (select e from given where i = g.operation) from gone g returning operation
+
+-- name: mark
+-- What has run longer than one renewal: its worker, its begin, its last sign of life.
+with given as materialized (
+  select * from json_to_recordset(cast(:rows as json)) as g (i bigint, t bigint, w integer, b bigint, u bigint))
+update opwright.claimed c set ahead = false, worker = g.w, begun = g.b, updated = g.u
+from given g where c.operation = g.i and c.token = g.t and (c.ahead or c.worker is distinct from g.w or c.updated is distinct from g.u)
+returning c.operation

@@ -1,0 +1,8 @@
+-- name: renew
+-- Renew the lease; judge others only when asked to (`judge`). renewed = 0: this host has been taken over.
+update opwright.hosts set state = 2
+where :judge and state = 1 and id <> :host and renewed + lease < {now};
+update opwright.hosts set renewed = {now} where id = :host and state = 1;
+select (select count(*) from opwright.hosts where id = :host and state = 1) as renewed,
+  (select count(*) from opwright.hosts where state = 2) as dead,
+  (select count(*) from opwright.hosts where state = 1 and id <> :host) as others

@@ -1,0 +1,94 @@
+-- name: claim
+-- Take the first rows of a queue that this host's triggers can run.
+delete from temp.picked;
+insert into temp.picked (queue, rank, operation, errors, deaths)
+select queue, rank, operation, errors, deaths from opwright.ready
+where queue = :queue and trigger in (select value from json_each(:triggers))
+  and exists (select 1 from opwright.hosts where id = :host and state = 1)
+order by rank, operation limit :limit;
+delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.picked);
+insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
+select operation, :token, :host, errors, deaths, :ahead from temp.picked;
+select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key
+from temp.picked p cross join opwright.operations o on o.id = p.operation
+
+-- name: finish
+-- Ends.
+delete from temp.given;
+insert into temp.given (operation, token, status, attempt, begun, result, error, keyed)
+select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.s'), json_extract(value, '$.a'),
+  json_extract(value, '$.b'), json_extract(value, '$.r'), json_extract(value, '$.e'), json_extract(value, '$.k')
+from json_each(:rows);
+delete from temp.given where not exists (
+  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+delete from opwright.claimed where operation in (select operation from temp.given);
+delete from opwright.operation_keys where operation in (select operation from temp.given where keyed);
+delete from opwright.cancel_requests where operation in (select operation from temp.given where status = 3);
+insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result, error)
+select operation, {now}, begun, :host, status, attempt, result, error from temp.given
+returning operation
+
+-- name: postpone
+-- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log.
+delete from temp.given;
+insert into temp.given (operation, token, attempt, errors, deaths, wait, reason, queue, rank, trigger, error)
+select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.a'), json_extract(value, '$.x'),
+  json_extract(value, '$.d'), json_extract(value, '$.w'), json_extract(value, '$.c'), json_extract(value, '$.q'),
+  json_extract(value, '$.p'), json_extract(value, '$.f'), json_extract(value, '$.e')
+from json_each(:rows);
+delete from temp.given where not exists (
+  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+delete from opwright.claimed where operation in (select operation from temp.given);
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select operation, {now}, attempt, 1, error from temp.given where error is not null;
+insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
+select operation, {now} + wait, reason, rank, errors, deaths, queue, trigger from temp.given
+returning operation
+
+-- name: release
+-- Hand-backs and takeovers: from the claim straight into `ready`.
+delete from temp.given;
+insert into temp.given (operation, token, attempt, errors, deaths, queue, rank, trigger, error)
+select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.a'), json_extract(value, '$.x'),
+  json_extract(value, '$.d'), json_extract(value, '$.q'), json_extract(value, '$.p'), json_extract(value, '$.f'),
+  json_extract(value, '$.e')
+from json_each(:rows);
+delete from temp.given where not exists (
+  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+delete from opwright.claimed where operation in (select operation from temp.given);
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select operation, {now}, attempt, 2, error from temp.given where error is not null;
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select queue, rank, operation, errors, deaths, trigger from temp.given
+returning operation
+
+-- name: promote
+-- What is due becomes ready.
+delete from temp.picked;
+insert into temp.picked (queue, rank, operation, errors, deaths, trigger)
+select queue, rank, operation, errors, deaths, trigger from opwright.delayed where due <= {now} order by due limit :limit;
+delete from opwright.delayed where operation in (select operation from temp.picked);
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select queue, rank, operation, errors, deaths, trigger from temp.picked returning queue
+
+-- name: fail_ready
+-- Operations that end without having been claimed: no live host knows their trigger.
+delete from temp.given;
+insert into temp.given (operation, queue, rank, error)
+select json_extract(value, '$.i'), json_extract(value, '$.q'), json_extract(value, '$.p'), json_extract(value, '$.e')
+from json_each(:rows);
+delete from temp.given where not exists (
+  select 1 from opwright.ready r where r.queue = given.queue and r.rank = given.rank and r.operation = given.operation);
+insert into opwright.outcomes (operation, ended, status, attempt, error)
+select r.operation, {now}, 2, r.errors + r.deaths, g.error from temp.given g
+join opwright.ready r on r.queue = g.queue and r.rank = g.rank and r.operation = g.operation returning operation;
+delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.given);
+delete from opwright.operation_keys where operation in (select operation from temp.given)
+
+-- name: mark
+-- What has run longer than one renewal: its worker, its begin, its last sign of life.
+update opwright.claimed set ahead = 0, worker = json_extract(g.value, '$.w'), begun = json_extract(g.value, '$.b'),
+  updated = json_extract(g.value, '$.u')
+from json_each(:rows) g
+where operation = json_extract(g.value, '$.i') and token = json_extract(g.value, '$.t')
+returning operation

@@ -1,0 +1,122 @@
+"""One SQLite file: where it may lie, how a connection to it is set up, and who holds its write lock."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from opwright.errors import ConfigurationError, DuplicateRow, StoreBusy, StoreError, StoreUnavailable
+from opwright.store.engine import Call, Rows
+from opwright.store.statements import Statement
+
+OLDEST = (3, 37, 0)  # STRICT tables
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
+WRITE_LOCK_BYTE = 120  # of the -shm file: the WAL write lock
+
+# What a batch names and what a claim picks stand here between two statements of one block: SQLite has no
+# data-modifying CTEs, and one insert from JSON is cheaper than a round of Python per row.
+_WORKING_TABLES = """
+create temp table picked (queue text, rank integer, operation integer, errors integer, deaths integer, trigger text);
+create temp table given (operation integer, token integer, status integer, attempt integer, begun integer, result text,
+  error text, keyed integer, errors integer, deaths integer, wait integer, reason integer, queue text, rank integer,
+  trigger text)
+"""
+
+
+def local_path(url: str) -> Path:
+    """The file that a ``sqlite:///`` address names. Raises ConfigurationError for memory and for network mounts."""
+    name = url.removeprefix("sqlite://").removeprefix("/")
+    if not name or ":memory:" in name:
+        raise ConfigurationError(f"{url!r} names no file: worker processes must be able to open it, so memory will not do")
+    path = Path(name).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{url!r}: the folder {path.parent} does not exist")
+    if (kind := file_system(path)) in NETWORK_FILE_SYSTEMS:
+        raise ConfigurationError(f"{url!r} lies on a network mount ({kind}); SQLite's locks fail there: use a local disk")
+    return path
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system under a path, as the kernel names it; empty where that cannot be told."""
+    with suppress(OSError):
+        mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        inside = [(point, kind) for point, kind in mounts if path.is_relative_to(point)]
+        return max(inside, key=lambda mount: len(mount[0]))[1] if inside else ""
+    return ""
+
+
+def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
+    """A connection set up for Opwright, in autocommit mode: transactions are ours to begin."""
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False, cached_statements=256)
+        patiently(lambda: connection.execute("pragma journal_mode = wal"), 10.0, path)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    connection.row_factory = sqlite3.Row
+    for pragma in ("synchronous = full", "wal_autocheckpoint = 4000", "cache_size = -65536", "temp_store = memory"):
+        connection.execute(f"pragma {pragma}")
+    if writes:
+        connection.executescript(_WORKING_TABLES)
+    return connection
+
+
+def patiently(step: Any, seconds: float, path: Path) -> Any:
+    """Run ``step`` again while the file is busy, at most so long. SQLite's own handler sleeps longer and is less fair."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return step()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            if time.monotonic() >= deadline:
+                raise StoreBusy(f"{path} was locked for {seconds:g} s by {holder(path)}; nothing was written") from error
+        time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311 - jitter
+
+
+def holder(path: Path) -> str:
+    """Who holds the write lock, in words. Read from /proc/locks: opening the -shm file ourselves would drop our own locks."""
+    with suppress(OSError, ValueError):
+        inode = os.stat(f"{path}-shm").st_ino
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            first, last = fields[-2:]
+            if fields[-3].endswith(f":{inode}") and "WRITE" in fields and int(first) <= WRITE_LOCK_BYTE <= int(last):
+                return f"process {fields[-4]}"
+    return "another connection"
+
+
+def run_statement(connection: sqlite3.Connection, statement: Statement, values: dict[str, Any]) -> Rows:
+    """Run the parts in order; the rows are those of the last part that returns any."""
+    rows: Rows = []
+    for part in statement.parts:
+        cursor = connection.execute(part.sql, values)
+        if cursor.description is not None:
+            rows = cursor.fetchall()
+    return rows
+
+
+def run_plan(connection: sqlite3.Connection, statements: dict[str, Statement], plan: Any, values: dict[str, Any]) -> Any:
+    """Drive a plan on a connection that is inside a transaction."""
+    try:
+        step: Call = next(plan)
+        while True:
+            step = plan.send(run_statement(connection, statements[step.name], values | step.values))
+    except StopIteration as end:
+        return end.value
+
+
+def translate(error: Exception) -> Exception:
+    """The error of the driver as one of ours."""
+    if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
+        return DuplicateRow(str(error))
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname in ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL"):
+        return StoreUnavailable(str(error))
+    return StoreError(str(error)) if isinstance(error, sqlite3.Error) else error

@@ -1,0 +1,61 @@
+"""The plans of submitting: what to write for new operations, whatever connection writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from opwright.errors import KeyTaken, StoreConflict
+from opwright.model.operation import NewOperation, OnConflict
+from opwright.store.engine import Plan, call
+
+_encode = msgspec.json.Encoder().encode
+MOST_TRIES = 3
+
+
+def submit(operations: Sequence[NewOperation]) -> Plan[None]:
+    """Write operations that have no key: one statement, however many."""
+    yield call("submit", rows=_encode(operations).decode())
+
+
+def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:
+    """Write one operation with a key; the id of the operation that holds the key afterwards.
+
+    Raises KeyTaken. The loop is for a holder that ends between two statements: then the key is free and the submit is tried again.
+    """
+    rows = _encode([operation]).decode()
+    for _ in range(MOST_TRIES):
+        (landed,) = yield call("submit_keyed", rows=rows)
+        if landed["landed"]:
+            return operation.id
+        holder = yield call("key_holder", trigger=operation.trigger, key=operation.key)
+        if not holder:
+            continue
+        winner: int = holder[0]["operation"]
+        if on_conflict is OnConflict.SKIP:
+            return winner
+        yield from _make_room(operation, winner, on_conflict)
+    raise StoreConflict(f"key {operation.key!r} changed hands {MOST_TRIES} times while it was being taken: submit again")
+
+
+def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) -> Plan[None]:
+    if on_conflict is OnConflict.FAIL:
+        raise KeyTaken(f"key: {operation.key!r} is held by operation {winner}, which has not ended", winner=winner)
+    withdrawn = yield call("withdraw", operation=winner, reason=f"replaced by operation {operation.id}")
+    if not withdrawn:
+        still = yield call("key_holder", trigger=operation.trigger, key=operation.key)
+        if still and still[0]["operation"] == winner:
+            raise KeyTaken(
+                f"key: {operation.key!r} is held by operation {winner}, which has begun and cannot be replaced",
+                winner=winner,
+            )
+
+
+def cancel(operation: int, reason: str) -> Plan[str]:
+    """Cancel an operation: ``cancelled`` at once when nobody holds it, ``asked`` when its host must, else ``nothing``."""
+    if (yield call("withdraw", operation=operation, reason=reason)):
+        return "cancelled"
+    if (yield call("request_cancel", operation=operation)):
+        return "asked"
+    return "nothing"
