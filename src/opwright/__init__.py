@@ -1,1 +1,61 @@
-"""Opwright keeps an application's durable operations inside the application's own database."""
+"""Opwright keeps an application's durable operations inside the application's own database.
+
+How to read it, from the bottom up: ``model`` holds the nouns and the one table of states; ``store`` is the only folder that
+knows SQL; ``watch`` wakes early; ``workers`` runs triggers; ``operations`` is what an application's code touches; ``scheduler``
+claims and settles; ``app`` builds the services; ``cli`` is the command line. A folder imports only what lies below it.
+"""
+
+from opwright.app.application import Opwright
+from opwright.app.host import Host
+from opwright.errors import (
+    ConfigurationError,
+    ExtraMissing,
+    InvalidOperation,
+    KeyTaken,
+    OperationCancelled,
+    OperationEnded,
+    OperationFailed,
+    OperationNotFound,
+    OperationTimeout,
+    OpwrightError,
+    SchemaTooNew,
+    SchemaTooOld,
+    StaleClaim,
+    StoreError,
+    StoreUnavailable,
+    UnknownTrigger,
+)
+from opwright.model.operation import Operation
+from opwright.model.options import Backoff
+from opwright.model.status import Status
+from opwright.operations.handle import Handle, Update
+from opwright.operations.trigger import Trigger
+from opwright.settings import Settings
+
+__all__ = [
+    "Backoff",
+    "ConfigurationError",
+    "ExtraMissing",
+    "Handle",
+    "Host",
+    "InvalidOperation",
+    "KeyTaken",
+    "Operation",
+    "OperationCancelled",
+    "OperationEnded",
+    "OperationFailed",
+    "OperationNotFound",
+    "OperationTimeout",
+    "Opwright",
+    "OpwrightError",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "Settings",
+    "StaleClaim",
+    "Status",
+    "StoreError",
+    "StoreUnavailable",
+    "Trigger",
+    "UnknownTrigger",
+    "Update",
+]

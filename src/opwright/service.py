@@ -64,7 +64,7 @@ class Service(ABC):
     async def _step(self) -> float:
         try:
             pause = await self.run_once()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a step raises, the loop lives on and says so
             self._failures += 1
             pause = backoff_pause(self._failures)
             self._report(error, pause)
@@ -89,4 +89,4 @@ class Service(ABC):
 def backoff_pause(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, bounded, and jittered so that hosts do not march in step."""
     longest = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

@@ -56,5 +56,5 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def _whole(field: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TRIES:
+    if type(value) is not int or not 0 <= value <= MOST_TRIES:
         raise InvalidOperation(f"{field}: {value!r} is not a whole number from 0 to {MOST_TRIES}", field=field)

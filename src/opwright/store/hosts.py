@@ -16,7 +16,7 @@ class Hosts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def register(  # noqa: PLR0913 - each is a column
+    async def register(
         self, *, name: str, pid: int, version: str, lease: float, queues: Sequence[str] | None, triggers: Sequence[str]
     ) -> int:
         """Add a host; its id, never used before. ``lease`` in seconds."""

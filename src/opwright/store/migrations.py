@@ -30,8 +30,7 @@ def migrations(dialect: Dialect, schema: str) -> tuple[Migration, ...]:
     folder = resources.files("opwright.store") / "migrations" / dialect.name
     files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
     return tuple(
-        Migration(int(file[:4]), file[5:-4], tuple(split(render((folder / file).read_text(), dialect, schema))))
-        for file in files
+        Migration(int(file[:4]), file[5:-4], tuple(split(render((folder / file).read_text(), dialect, schema)))) for file in files
     )
 
 

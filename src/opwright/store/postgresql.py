@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -19,14 +19,14 @@ from opwright.errors import (
     StoreUnavailable,
 )
 from opwright.store.engine import Lane, Plan, Row, Rows
-from opwright.store.migrations import missing, migrations
+from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
 from opwright.store.statements import POSTGRESQL, Part, load
 
 try:
     import asyncpg
 except ImportError:  # pragma: no cover - the extra is not installed
-    asyncpg = None
+    asyncpg = None  # type: ignore[assignment,unused-ignore]
 
 T = TypeVar("T")
 OLDEST = 140_000
@@ -169,6 +169,14 @@ class PostgresEngine:
         )
         return _Connection(raw, prepares=not self.pooled)
 
+    async def listen(self, channels: dict[str, Callable[..., None]]) -> Any:
+        """A connection of its own that calls a function for each notification on a channel."""
+        async with self._translated():
+            raw = await asyncpg.connect(self.listen_url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=10)
+            for channel, callback in channels.items():
+                await raw.add_listener(channel, callback)
+            return raw
+
     async def _install(self, *, upgrade: bool) -> list[int]:
         async with self._translated(), self._lane(Lane.CONTROL).connection() as connection:
             raw = connection.raw
@@ -179,7 +187,7 @@ class PostgresEngine:
                 steps = missing(migrations(POSTGRESQL, self.schema), applied, upgrade=upgrade)
                 for step in steps:
                     await raw.execute(";".join(step.statements))
-                    record = f"insert into {self.schema}.migrations values ($1, $2, $3)"  # noqa: S608 - checked name
+                    record = f"insert into {self.schema}.migrations values ($1, $2, $3)"
                     await raw.execute(record, step.version, step.name, self.clock.now())
         return [step.version for step in steps]
 
@@ -198,7 +206,7 @@ class PostgresEngine:
                 "(version integer primary key, name text not null, applied bigint not null)",
             )
             return set()
-        rows = await raw.fetch(f"select version from {self.schema}.migrations")  # noqa: S608 - checked name
+        rows = await raw.fetch(f"select version from {self.schema}.migrations")
         return {row[0] for row in rows}
 
     def _lane(self, lane: Lane) -> _Lane:

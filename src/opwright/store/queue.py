@@ -72,7 +72,10 @@ class _Return(msgspec.Struct, omit_defaults=True):
 
 
 class Queue:
-    """Claim and settle. Every write after a claim names (operation, token); what is stale lands nowhere and is left out of the answer."""
+    """Claim and settle.
+
+    Every write after a claim names (operation, token); what is stale lands nowhere and is left out of the answer.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -82,7 +85,7 @@ class Queue:
         rows = await self._engine.run("peek", Lane.CLAIM)
         return Peek(tuple(row["queue"] for row in rows if row["queue"] is not None), rows[0]["due"], rows[0]["now"])
 
-    async def claim(  # noqa: PLR0913 - each is a column of the claim
+    async def claim(
         self, *, host: int, token: int, queue: str, triggers: list[str], limit: int, ahead: bool = False
     ) -> list[Claim]:
         """Take at most ``limit`` operations of a queue, the most urgent first. Nothing if the host is not alive."""
@@ -122,6 +125,10 @@ class Queue:
         """Claims of dead hosts."""
         rows = await self._engine.run("orphans", Lane.CONTROL, limit=limit)
         return [_orphan(row) for row in rows]
+
+    async def give_back(self, host: int, operations: list[int]) -> None:
+        """Make operations that a host claimed without knowing it ready again, uncharged."""
+        await self._engine.run("give_back", Lane.CLAIM, host=host, operations=operations)
 
     async def forget_requests(self) -> None:
         """Delete requests to cancel what has ended by itself."""

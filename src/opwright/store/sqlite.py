@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from opwright.clock import Clock
 from opwright.errors import StoreUnavailable
 from opwright.store.engine import Lane, Plan, Rows, call
-from opwright.store.migrations import missing, migrations
+from opwright.store.migrations import migrations, missing
 from opwright.store.sqlite_file import connect, local_path, patiently, run_plan, translate
 from opwright.store.statements import SQLITE, load
 
@@ -72,32 +72,34 @@ class _Thread(threading.Thread):
     def _turn(self, jobs: list[_Job]) -> None:
         if not self._writes:
             for job in jobs:
-                self._do(job, lambda job=job: patiently(lambda: job.work(self.connection), self._engine.busy, self._engine.path))
+                self._do(job, self._patient_read)
             return
         try:
             patiently(lambda: self.connection.execute("begin immediate"), self._engine.busy, self._engine.path)
             for job in jobs:
-                self._do_apart(job, alone=len(jobs) == 1)
+                self._do_apart(job)
             self.connection.execute("commit")
         except Exception as error:  # noqa: BLE001 - told to everyone who shared the commit
             self._undo()
             for job in jobs:
                 job.error = job.error or translate(error)
 
-    def _do_apart(self, job: _Job, *, alone: bool) -> None:
+    def _do_apart(self, job: _Job) -> None:
         """A job that fails takes nothing of its neighbours with it."""
         self.connection.execute("savepoint job")
-        self._do(job, lambda: job.work(self.connection))
-        if job.error is not None and self.connection.in_transaction:
+        self._do(job, lambda job: job.work(self.connection))
+        if not self.connection.in_transaction:  # a full disk rolls back everything, not the statement alone
+            raise job.error or StoreUnavailable("SQLite rolled the transaction back")
+        if job.error is not None:
             self.connection.execute("rollback to job")
-        if self.connection.in_transaction:
-            self.connection.execute("release job")
-        elif not alone:
-            raise job.error or StoreUnavailable("the transaction was rolled back")
+        self.connection.execute("release job")
 
-    def _do(self, job: _Job, work: Callable[[], Any]) -> None:
+    def _patient_read(self, job: _Job) -> Any:
+        return patiently(lambda: job.work(self.connection), self._engine.busy, self._engine.path)
+
+    def _do(self, job: _Job, work: Callable[[_Job], Any]) -> None:
         try:
-            job.result = work()
+            job.result = work(job)
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits the job
             job.error = translate(error)
 
@@ -184,12 +186,12 @@ class SqliteEngine:
     def _migrate(self, connection: sqlite3.Connection) -> list[int]:
         prefix = self.dialect.schema_text(self.schema)
         connection.execute(_MIGRATIONS_TABLE.format(prefix=prefix))
-        applied = {row[0] for row in connection.execute(f"select version from {prefix}migrations")}  # noqa: S608 - our name
+        applied = {row[0] for row in connection.execute(f"select version from {prefix}migrations")}
         steps = missing(migrations(SQLITE, self.schema), applied, upgrade=True)
         for step in steps:
             for statement in step.statements:
                 connection.execute(statement)
-            record = f"insert into {prefix}migrations values (?, ?, ?)"  # noqa: S608 - our name
+            record = f"insert into {prefix}migrations values (?, ?, ?)"
             connection.execute(record, (step.version, step.name, self.clock.now()))
         return [step.version for step in steps]
 
@@ -220,4 +222,4 @@ def _encoded(plan: Plan[T]) -> Plan[T]:
         while True:
             step = plan.send((yield call(step.name, **_flat(step.values))))
     except StopIteration as end:
-        return end.value
+        return end.value  # type: ignore[no-any-return]

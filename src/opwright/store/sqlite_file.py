@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import time
@@ -84,7 +83,7 @@ def patiently(step: Any, seconds: float, path: Path) -> Any:
 def holder(path: Path) -> str:
     """Who holds the write lock, in words. Read from /proc/locks: opening the -shm file ourselves would drop our own locks."""
     with suppress(OSError, ValueError):
-        inode = os.stat(f"{path}-shm").st_ino
+        inode = Path(f"{path}-shm").stat().st_ino
         for line in Path("/proc/locks").read_text().splitlines():
             fields = line.split()
             first, last = fields[-2:]
@@ -117,6 +116,10 @@ def translate(error: Exception) -> Exception:
     """The error of the driver as one of ours."""
     if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
         return DuplicateRow(str(error))
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname in ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL"):
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname in (
+        "SQLITE_IOERR",
+        "SQLITE_CANTOPEN",
+        "SQLITE_FULL",
+    ):
         return StoreUnavailable(str(error))
     return StoreError(str(error)) if isinstance(error, sqlite3.Error) else error

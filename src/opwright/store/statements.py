@@ -26,9 +26,10 @@ _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One SQL statement and its parameters in order."""
+    """One SQL statement and its parameters in order; ``named`` is the text with ``:name``, for connections that want it so."""
 
     sql: str
+    named: str
     parameters: tuple[str, ...]
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
@@ -110,6 +111,5 @@ def _statement(name: str, text: str, dialect: Dialect) -> Statement:
 
 def _part(sql: str, *, numbered: bool) -> Part:
     names = tuple(dict.fromkeys(_PARAMETER.findall(sql)))
-    if numbered:
-        sql = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", sql)
-    return Part(sql, names)
+    own = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", sql) if numbered else sql
+    return Part(own, sql, names)

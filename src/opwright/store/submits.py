@@ -22,7 +22,7 @@ def submit(operations: Sequence[NewOperation]) -> Plan[None]:
 def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:
     """Write one operation with a key; the id of the operation that holds the key afterwards.
 
-    Raises KeyTaken. The loop is for a holder that ends between two statements: then the key is free and the submit is tried again.
+    Raises KeyTaken. The loop is for a holder that ends between two statements: the key is free then, and is tried for again.
     """
     rows = _encode([operation]).decode()
     for _ in range(MOST_TRIES):

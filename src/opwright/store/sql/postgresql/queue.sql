@@ -93,3 +93,12 @@ with given as materialized (
 update opwright.claimed c set ahead = false, worker = g.w, begun = g.b, updated = g.u
 from given g where c.operation = g.i and c.token = g.t and (c.ahead or c.worker is distinct from g.w or c.updated is distinct from g.u)
 returning c.operation
+
+-- name: give_back
+-- Claims in the name of a host that the host does not hold: their answer was lost.
+with gone as (
+  delete from opwright.claimed where host = :host and operation = any (cast(:operations as bigint[]))
+  returning operation, errors, deaths)
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select o.queue, -o.priority, g.operation, g.errors, g.deaths, o.trigger
+from gone g join opwright.operations o on o.id = g.operation returning operation

@@ -92,3 +92,12 @@ update opwright.claimed set ahead = 0, worker = json_extract(g.value, '$.w'), be
 from json_each(:rows) g
 where operation = json_extract(g.value, '$.i') and token = json_extract(g.value, '$.t')
 returning operation
+
+-- name: give_back
+-- Claims in the name of a host that the host does not hold: their answer was lost.
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select o.queue, -o.priority, c.operation, c.errors, c.deaths, o.trigger
+from opwright.claimed c join opwright.operations o on o.id = c.operation
+where c.host = :host and c.operation in (select value from json_each(:operations));
+delete from opwright.claimed
+where host = :host and operation in (select value from json_each(:operations)) returning operation

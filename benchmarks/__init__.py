@@ -1,0 +1,1 @@
+"""What Opwright costs and how it compares, measured: `python -m benchmarks`."""

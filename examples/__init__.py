@@ -1,0 +1,1 @@
+"""Programs that show Opwright at work; each runs as `python -m examples.<name>`."""

@@ -1,0 +1,225 @@
+"""A host: one running Opwright instance. Builds its services, starts them in order and stops them in the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Self
+
+from opwright.app import child
+from opwright.app.target import Target
+from opwright.clock import Clock
+from opwright.errors import StoreError
+from opwright.model.host import Renewal
+from opwright.model.worker import Worker
+from opwright.operations.client import Client
+from opwright.operations.registry import Registry
+from opwright.scheduler.housekeeping import Housekeeping
+from opwright.scheduler.lease import Identity, Lease, Terms
+from opwright.scheduler.scheduler import Rhythm, Scheduler
+from opwright.scheduler.settler import Settler
+from opwright.service import Service
+from opwright.settings import Settings
+from opwright.store.queue import Marked
+from opwright.store.store import Store
+from opwright.telemetry import emit, logger
+from opwright.version import VERSION
+from opwright.watch.watcher import watcher_for
+from opwright.workers.inline import InlinePool
+from opwright.workers.pool import Pool
+from opwright.workers.processes import ProcessPool
+
+FLUSH_SECONDS = 10.0
+INLINE_SLOTS = 100
+
+
+class Host:
+    """Enter it (``async with ops.host():``) to have operations done until the block ends, or ``run()`` it until a signal."""
+
+    def __init__(
+        self, client: Client, registry: Registry, settings: Settings, clock: Clock, target: Callable[[], Target]
+    ) -> None:
+        self.settings = settings
+        self._client = client
+        self._registry = registry
+        self._clock = clock
+        self._target = target
+        self._services: list[Service] = []
+        self._pool: Pool
+        self._store: Store
+        self._scheduler: Scheduler
+        self._settler: Settler
+        self._lease: Lease
+        self._housekeeping: Housekeeping
+        self._unhook: Callable[[], None] = lambda: None
+        self._started = False
+        self._marked: dict[int, int] = {}
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def id(self) -> int:
+        """The host's row; a host that was taken over returns under a new one."""
+        return self._lease.host
+
+    def workers(self) -> tuple[Worker, ...]:
+        """All live workers."""
+        return self._pool.workers()
+
+    def pending(self) -> tuple[Worker, ...]:
+        """Workers that have not signalled ``ready`` yet."""
+        return self._pool.pending()
+
+    def free(self) -> tuple[Worker, ...]:
+        """Ready workers without an operation."""
+        return self._pool.free_workers()
+
+    def active(self) -> tuple[Worker, ...]:
+        """Ready workers with an operation."""
+        return self._pool.active()
+
+    async def start(self) -> None:
+        """Register, heat the workers, begin to claim. Returns while workers are still pending. Raises ConfigurationError."""
+        if self._started:
+            return
+        self._registry.prepare()
+        self._store = await self._client.store()
+        self._build()
+        await self._lease.register()
+        await self._pool.start()
+        for service in self._services:
+            await service.start()
+        self._started = True
+        emit("host.started", host=self.id)
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Stop claiming, let what runs finish within ``grace`` seconds, hand the rest back uncharged, end every worker."""
+        if not self._started:
+            return
+        self._started = False
+        patience = self.settings.stop_grace if grace is None else grace
+        self._unhook()
+        self._scheduler.stop_claiming()
+        out_of_patience = asyncio.get_running_loop().call_later(patience, self._run_out_of_patience)
+        await self._pool.stop(patience, self.settings.kill_after)
+        out_of_patience.cancel()
+        await self._settler.flush(FLUSH_SECONDS)
+        for service in reversed(self._services):
+            await service.stop()
+        with suppress(StoreError):  # a database that is away takes us over by our lease
+            await self._lease.say_good_bye()
+        emit("host.stopped", host=self.id)
+        await self._client.close()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; a second signal stops without waiting for what runs."""
+        stop, hurry = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
+        try:
+            await self.start()
+            await stop.wait()
+            logger.info("stopping: running operations have %g s", self.settings.stop_grace)
+            await self._stop_or_hurry(hurry)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _stop_or_hurry(self, hurry: asyncio.Event) -> None:
+        stopping = asyncio.create_task(self.stop())
+        hurrying = asyncio.create_task(hurry.wait())
+        await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            self._run_out_of_patience()
+            await self._pool.stop(0, 0)
+        hurrying.cancel()
+        await stopping
+
+    def _build(self) -> None:
+        """Every service, in the order of their start."""
+        settings, store = self.settings, self._store
+        identity = Identity(
+            f"{socket.gethostname()}:{os.getpid()}", os.getpid(), VERSION, settings.queues, self._registry.names()
+        )
+        terms = Terms(settings.lease, settings.renew, margin=min(2.0, settings.renew / 2))
+        self._lease = Lease(store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost)
+        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed)
+        rhythm = Rhythm(settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues)
+        self._scheduler = Scheduler(
+            queue=store.queue, pool=lambda: self._pool, lease=self._lease, settler=self._settler, rhythm=rhythm,
+            triggers=self._registry.names(), clock=self._clock,
+        )  # fmt: skip
+        self._housekeeping = Housekeeping(
+            store.queue, store.hosts, self._clock, host=lambda: self._lease.host,
+            leftover=lambda: self._scheduler.leftover, unknown_after=settings.unknown_after,
+        )  # fmt: skip
+        watcher = watcher_for(store.engine, self._scheduler.news)
+        self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]
+        self._pool = self._make_pool()
+        loop = asyncio.get_running_loop()
+        self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))
+
+    def _make_pool(self) -> Pool:
+        settings, scheduler = self.settings, self._scheduler
+        if settings.pool == "inline":
+            return InlinePool(
+                self._registry, slots=settings.slots or INLINE_SLOTS, on_updates=scheduler.updates, on_room=scheduler.room
+            )
+        slots = settings.slots or 1
+        before = child.command(self._target(), slots)
+        return ProcessPool(
+            lambda fd: [*before, str(fd)], workers=settings.workers, slots=slots,
+            on_updates=scheduler.updates, on_room=scheduler.room,
+            recycle_after=settings.recycle_after, recycle_memory=_bytes(settings.recycle_megabytes),
+        )  # fmt: skip
+
+    def _landed(self, operations: set[int]) -> None:
+        """Whoever in this process waits for one of these need not wait for the next poll."""
+        self._client.settled(operations)
+
+    async def _renewed(self, renewal: Renewal) -> None:
+        """With each renewal: what has run longer than one is written down, and the dead are told to housekeeping."""
+        engine = self._store.engine
+        if hasattr(engine, "crowded"):
+            engine.crowded = renewal.others > 0
+        self._housekeeping.dead_hosts = renewal.dead > 0
+        if renewal.dead:
+            self._housekeeping.wake()
+        await self._store.queue.mark(self._long_running())
+
+    def _long_running(self) -> list[Marked]:
+        since = self._clock.now() - round(self.settings.renew * 1e6)
+        long = [running for running in self._pool.running().values() if running.begun < since]
+        fresh = [running for running in long if self._marked.get(running.operation) != running.token]
+        self._marked = {running.operation: running.token for running in long}
+        return [Marked(one.operation, one.token, one.pid, one.begun, one.begun) for one in fresh]
+
+    async def _lost(self) -> None:
+        """Another host has what this one held: end the workers, drop everything, start afresh."""
+        self._scheduler.forget()
+        await self._pool.stop(0, 0)
+        self._scheduler.forget()
+        self._pool = self._make_pool()
+        await self._pool.start()
+
+    def _run_out_of_patience(self) -> None:
+        self._scheduler.handing_back = True
+
+
+def _wake(loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:
+    """Called from any thread."""
+    loop.call_soon_threadsafe(scheduler.news)
+
+
+def _bytes(megabytes: int | None) -> int | None:
+    return None if megabytes is None else megabytes * 2**20

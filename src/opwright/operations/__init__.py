@@ -1,0 +1,1 @@
+"""Triggers, submitting, handles: what an application's code touches."""

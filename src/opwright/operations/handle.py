@@ -1,0 +1,122 @@
+"""A handle: an operation as its submitter holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from opwright.clock import moment
+from opwright.errors import OperationCancelled, OperationFailed
+from opwright.model.operation import Operation
+from opwright.model.status import OutcomeCode, Status
+from opwright.operations.call import Call
+from opwright.operations.waiting import LONGEST, SHORTEST
+from opwright.store.operations import Ending
+
+if TYPE_CHECKING:
+    from opwright.operations.client import Client
+    from opwright.operations.trigger import Trigger
+
+R = TypeVar("R")
+
+
+class Update(msgspec.Struct, frozen=True):
+    """One thing that happened to an operation: a new status, or a line of its log."""
+
+    at: datetime
+    status: Status
+    text: str | None = None
+
+
+class Handle(Generic[R]):
+    """Ask about an operation, wait for it, cancel it. Every question is answered by the database, from any process."""
+
+    __slots__ = ("_client", "_trigger", "id")
+
+    def __init__(self, client: Client, identifier: int, trigger: Trigger[Any, R] | None = None) -> None:
+        self.id = identifier
+        self._client = client
+        self._trigger = trigger
+
+    def __repr__(self) -> str:
+        return f"<operation {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Handle) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def get(self) -> Call[Operation]:
+        """Everything that is known about it. Raises OperationNotFound."""
+        return Call("get()", self._get)
+
+    def status(self) -> Call[Status]:
+        """Where it stands. Raises OperationNotFound."""
+        return Call("status()", self._status)
+
+    def result(self, timeout: float | None = None) -> Call[R]:
+        """What its trigger returned, as soon as it has ended.
+
+        Raises OperationFailed with the trigger's error, OperationCancelled, or TimeoutError after ``timeout`` seconds.
+        """
+        return Call("result()", lambda: self._result(timeout))
+
+    def cancel(self) -> Call[bool]:
+        """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended already."""
+        return Call("cancel()", self._cancel)
+
+    async def follow(self) -> AsyncIterator[Update]:
+        """Every change of its status and every line of its log from now on, until it has ended."""
+        store = await self._client.store()
+        seen: Status | None = None
+        position, pause = 0, SHORTEST
+        while seen is None or not seen.ended:
+            operation = await store.operations.get(self.id)
+            for note in await store.operations.notes(self.id, position):
+                position, pause = note.id, SHORTEST
+                yield Update(moment(note.at), operation.status, note.text)
+            if operation.status is not seen:
+                seen, pause = operation.status, SHORTEST
+                yield Update(_changed(operation), seen)
+            await asyncio.sleep(0 if seen.ended else pause)
+            pause = min(pause * 1.5, LONGEST)
+
+    async def _get(self) -> Operation:
+        return await (await self._client.store()).operations.get(self.id)
+
+    async def _status(self) -> Status:
+        return (await self._get()).status
+
+    async def _cancel(self) -> bool:
+        store = await self._client.store()
+        answer = await store.operations.cancel(self.id, "cancelled by its submitter")
+        self._client.wake()
+        return answer != "nothing"
+
+    async def _result(self, timeout: float | None) -> R:
+        waiting = await self._client.waiting()
+        try:
+            async with asyncio.timeout(timeout):
+                ending = await waiting.wait(self.id)
+        except TimeoutError:
+            raise TimeoutError(f"operation {self.id} has not ended within {timeout:g} s; it goes on") from None
+        return self._outcome(ending)
+
+    def _outcome(self, ending: Ending) -> R:
+        code, result, error = ending
+        if code is OutcomeCode.FAILED:
+            raise OperationFailed(f"operation {self.id} failed: {error}")
+        if code is OutcomeCode.CANCELLED:
+            raise OperationCancelled(f"operation {self.id} was cancelled: {error}")
+        if self._trigger is not None:
+            return self._trigger.result.decode(result)  # type: ignore[no-any-return]
+        return msgspec.json.decode(result) if result is not None else None  # type: ignore[return-value]
+
+
+def _changed(operation: Operation) -> datetime:
+    return operation.ended or operation.started or operation.submitted

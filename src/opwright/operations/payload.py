@@ -1,0 +1,180 @@
+"""Typed values to JSON text and back, with everything refused at the door that a database or another reader would choke on."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+
+from opwright.errors import ConfigurationError, InvalidOperation
+
+LARGEST = 1024 * 1024  # bytes of inputs, and of a result
+_BITS = 63
+_encoder = msgspec.json.Encoder()
+# What may hide behind these is told apart by a walk through the value; most payloads match none of them.
+_SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}")
+_FIELD = re.compile(r"`\$\.(\w+)")
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Inputs:
+    """The parameters of a trigger as a typed JSON object."""
+
+    def __init__(self, trigger: str, function: Callable[..., Any]) -> None:
+        self._trigger = trigger
+        self._signature = inspect.signature(function)
+        hints = _hints(trigger, function)
+        fields = [_field(trigger, parameter, hints) for parameter in self._signature.parameters.values()]
+        self._type = msgspec.defstruct(f"{trigger} inputs", fields, forbid_unknown_fields=True, kw_only=True)
+        self._decoder = _decoder(trigger, self._type)
+        self._names = tuple(self._signature.parameters)
+
+    def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """The arguments of a call as JSON text. Raises InvalidOperation, which names the field."""
+        try:
+            values = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise self._misfit(str(error)) from None
+        try:
+            msgspec.convert(values, self._type, from_attributes=True)
+        except msgspec.ValidationError as error:
+            field = _FIELD.search(str(error))
+            raise _refused(f"{self._trigger}: {error}", field[1] if field else None) from None
+        return _encode(self._trigger, values)
+
+    def decode(self, text: str) -> dict[str, Any]:
+        """The stored text as arguments; parameters that were left out are left to the function's defaults.
+
+        Raises msgspec.ValidationError when the text no longer fits the parameters.
+        """
+        values = self._decoder.decode(text)
+        return {name: value for name in self._names if (value := getattr(values, name)) is not msgspec.UNSET}
+
+    def _misfit(self, text: str) -> InvalidOperation:
+        named = re.search(r"'(\w+)'", text)
+        expected = ", ".join(self._names) or "nothing"
+        return _refused(f"{self._trigger}: {text}; its inputs are {expected}", named[1] if named else None)
+
+
+class Result:
+    """What a trigger returns, as typed JSON text."""
+
+    def __init__(self, trigger: str, function: Callable[..., Any]) -> None:
+        self._trigger = trigger
+        kind = _hints(trigger, function).get("return", Any)
+        self._checked = kind is not Any and kind is not type(None)
+        self._kind = kind
+        self._decoder = _decoder(trigger, kind)
+
+    def encode(self, value: Any) -> str | None:
+        """A returned value as text, None as nothing. Raises InvalidOperation."""
+        if value is None and not self._checked:
+            return None
+        if self._checked:
+            try:
+                msgspec.convert(value, self._kind, from_attributes=True)
+            except msgspec.ValidationError as error:
+                raise _refused(f"the result of {self._trigger} is not what it declares: {error}", "result") from None
+        return None if value is None else _encode(f"the result of {self._trigger}", {"result": value}, single=True)
+
+    def decode(self, text: str | None) -> Any:
+        """The stored text as the declared type."""
+        return None if text is None else self._decoder.decode(text)
+
+
+def _encode(what: str, values: Mapping[str, Any], *, single: bool = False) -> str:
+    try:
+        data = _encoder.encode(values["result"] if single else values)
+        if len(data) > LARGEST:
+            raise _refused(
+                f"{what}: {len(data):,} bytes of JSON, at most {LARGEST:,} are kept: store it elsewhere, send a reference", None
+            )
+        if _SUSPICIOUS.search(data):
+            _walk(what, values)
+        return data.decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise _refused(*_explain(what, values, error)) from None
+
+
+def _walk(what: str, values: Mapping[str, Any]) -> None:
+    for field, value in values.items():
+        for part in _leaves(msgspec.to_builtins(value)):
+            if problem := _problem(part):
+                raise _refused(f"{what}: {field}: {problem}", field)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Every key and every plain value inside."""
+    stack = [value]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend(value.keys())
+            stack.extend(value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            stack.extend(value)
+        else:
+            yield value
+
+
+def _problem(value: Any) -> str | None:
+    if isinstance(value, str) and "\x00" in value:
+        return f"{value[:40]!r} holds a NUL character, which PostgreSQL cannot store"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value!r} has no form in JSON"
+    if isinstance(value, int) and not -(1 << _BITS) <= value < 1 << _BITS:
+        return f"{value} is beyond 64 bits; send it as text"
+    return None
+
+
+def _explain(what: str, values: Mapping[str, Any], error: Exception) -> tuple[str, str | None]:
+    """Which field it was, found by encoding each alone."""
+    for field, value in values.items():
+        try:
+            _encoder.encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as found:
+            return f"{what}: {field}: {_reason(found)}", field
+    return f"{what}: {_reason(error)}", None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object[error.start : error.end]!r} is half of a surrogate pair, not text"
+    if isinstance(error, RecursionError):
+        return "nested too deeply (or within itself)"
+    return str(error)
+
+
+def _refused(message: str, field: str | None) -> InvalidOperation:
+    return InvalidOperation(message, field=field)
+
+
+def _hints(trigger: str, function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise ConfigurationError(
+            f"{trigger}: an annotation cannot be resolved ({error}); put the type at the module's top level"
+        ) from error
+
+
+def _field(trigger: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
+    if parameter.kind in _VARIADIC or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        raise ConfigurationError(f"{trigger}: parameter {parameter} has no name in the stored inputs; use ordinary parameters")
+    kind = hints.get(parameter.name, Any)
+    if parameter.default is inspect.Parameter.empty:
+        return parameter.name, kind
+    return parameter.name, kind | msgspec.UnsetType if kind is not Any else Any, msgspec.UNSET
+
+
+def _decoder(trigger: str, kind: Any) -> msgspec.json.Decoder[Any]:
+    try:
+        return msgspec.json.Decoder(kind)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{trigger}: {error}; its inputs and result travel as JSON, so use types that msgspec knows"
+        ) from error

@@ -1,0 +1,123 @@
+"""A trigger: the registered function that does the work. A row names it; no row ever holds a dotted path."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from opwright.model.options import Backoff, Options
+from opwright.operations.payload import Inputs, Result
+from opwright.operations.request import Request, checked_name
+
+if TYPE_CHECKING:
+    from opwright.operations.call import Call
+    from opwright.operations.client import Client
+    from opwright.operations.handle import Handle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Trigger(Generic[P, R]):
+    """A function that operations run. Calling it runs the plain function here and now; ``submit`` makes it an operation."""
+
+    def __init__(
+        self, function: Callable[P, R | Awaitable[R]], client: Client, name: str, options: Options, request: Request
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.name = checked_name("name", name)
+        self.budget = options
+        self.is_async = inspect.iscoroutinefunction(function)
+        self._client = client
+        self._request = request
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R | Awaitable[R]:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<trigger {self.name}>"
+
+    @functools.cached_property
+    def inputs(self) -> Inputs:
+        """How inputs travel. Worked out at the first use, so that annotations may name what is defined further down."""
+        return Inputs(self.name, self.function)
+
+    @functools.cached_property
+    def result(self) -> Result:
+        """How the result travels."""
+        return Result(self.name, self.function)
+
+    @functools.cached_property
+    def options_text(self) -> str | None:
+        """The budgets as the row keeps them; None when all are at their defaults."""
+        return None if self.budget == Options() else msgspec.json.encode(self.budget).decode()
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Call[Handle[R]]:
+        """Make an operation of a call: ``await`` it, or ``.now()`` from synchronous code.
+
+        Raises InvalidOperation at once when the inputs do not fit; nothing is stored then.
+        """
+        return self._client.submit(self, self.inputs.encode(args, kwargs), self._request)
+
+    def submit_many(self, inputs: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> Call[list[Handle[R]]]:
+        """Make many operations in one transaction: each input a mapping by parameter name, or a tuple by position."""
+        texts = [self.inputs.encode((), one) if isinstance(one, Mapping) else self.inputs.encode(one, {}) for one in inputs]
+        return self._client.submit_many(self, texts, self._request)
+
+    def options(
+        self,
+        *,
+        on: object | None = None,
+        start_at: datetime | None = None,
+        delay: float | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        key: str | None = None,
+        on_conflict: str | None = None,
+        notify: bool | None = None,
+        retries: int | None = None,
+        recoveries: int | None = None,
+        timeout: float | None = None,
+        backoff: Backoff | float | None = None,
+    ) -> Trigger[P, R]:
+        """The same trigger with other options for what is submitted through it.
+
+        ``on``: a connection or session of the application; the submit joins its transaction. ``start_at``: an aware datetime
+        before which it is not begun; ``delay``: seconds. ``priority``: -100 to 100, higher first. ``key``: while an operation of
+        this trigger with the key has not ended, another submit is refused (``on_conflict="fail"``),
+        handed the holder (``"skip"``), or takes the place of one that nobody has begun (``"replace"``).
+        ``notify=False``: no wake-up inside the caller's transaction. The budgets are those of ``@ops.operation``.
+        """
+        request = self._request.changed(
+            on=on, start_at=start_at, delay=delay, priority=priority, queue=queue, key=key, on_conflict=on_conflict, notify=notify
+        )
+        budget = budgets(self.budget, retries=retries, recoveries=recoveries, timeout=timeout, backoff=backoff)
+        return Trigger(self.function, self._client, self.name, budget, request)
+
+    def decode(self, inputs: str) -> dict[str, Any]:
+        """Stored inputs as arguments. Raises ValueError when they no longer fit."""
+        return self.inputs.decode(inputs)
+
+    def call(self, arguments: dict[str, Any]) -> Any:
+        """Call the function; a coroutine for an async one."""
+        return self.function(**arguments)  # type: ignore[call-arg]
+
+    def encode(self, result: Any) -> str | None:
+        """A returned value as JSON text. Raises InvalidOperation."""
+        return self.result.encode(result)
+
+
+def budgets(
+    base: Options, *, retries: int | None, recoveries: int | None, timeout: float | None, backoff: Backoff | float | None
+) -> Options:
+    """The base with what was given in its place. A number as backoff is a constant pause in seconds."""
+    if isinstance(backoff, int | float):
+        backoff = Backoff(first=backoff, factor=1.0, longest=max(backoff, 0.0))
+    given = {"retries": retries, "recoveries": recoveries, "timeout": timeout, "backoff": backoff}
+    return msgspec.structs.replace(base, **{name: value for name, value in given.items() if value is not None})

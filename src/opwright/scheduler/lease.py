@@ -1,0 +1,105 @@
+"""The lease of a host: renewed in time, judged by the database's clock, trusted locally for less than it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from opwright.clock import Clock
+from opwright.model.host import Renewal
+from opwright.service import Service
+from opwright.store.hosts import Hosts
+from opwright.telemetry import emit, logger
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Seconds: how long a lease lasts, how often it is renewed, and how much earlier the holder stops to trust it."""
+
+    lease: float = 12.0
+    renew: float = 3.0
+    margin: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a host says of itself when it registers; ``queues`` None for all."""
+
+    name: str
+    pid: int
+    version: str
+    queues: tuple[str, ...] | None
+    triggers: Sequence[str]
+
+
+class Lease(Service):
+    """Registers the host, renews its lease, and says when it has lost it."""
+
+    def __init__(
+        self, hosts: Hosts, identity: Identity, terms: Terms, clock: Clock,
+        *, renewed: Callable[[Renewal], Awaitable[None]], lost: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        super().__init__("lease")
+        self.host = 0
+        self._hosts = hosts
+        self._identity = identity
+        self._terms = terms
+        self._clock = clock
+        self._on_renewed = renewed
+        self._on_lost = lost
+        self._trusted_until = 0.0
+        self._unbroken_since: float | None = None
+
+    async def register(self) -> None:
+        """Take an identity that was never used before."""
+        sent = self._clock.monotonic()
+        me = self._identity
+        self.host = await self._hosts.register(
+            name=me.name, pid=me.pid, version=me.version, lease=self._terms.lease, queues=me.queues, triggers=me.triggers
+        )
+        self._trust_from(sent)
+        emit("host.registered", host=self.host)
+
+    def trusted(self) -> bool:
+        """Whether this host may still act on its claims without asking. Counted from before the renewal was sent."""
+        return self._clock.monotonic() < self._trusted_until
+
+    async def run_once(self) -> float:
+        """Renew the lease, and judge the others.
+
+        A host judges only once its own renewals have gone through for a whole lease: after a restart of the database nobody
+        has renewed, and nobody is to blame.
+        """
+        sent = self._clock.monotonic()
+        try:
+            renewal = await self._hosts.renew(self.host, judge=self._may_judge(sent))
+        except Exception:
+            self._unbroken_since = None
+            raise
+        if not renewal.renewed:
+            await self._lose()
+            return 0.0
+        self._trust_from(sent)
+        await self._on_renewed(renewal)
+        return self._terms.renew
+
+    async def say_good_bye(self) -> None:
+        """Give the lease up. What is still claimed is taken over at once."""
+        await self._hosts.stop(self.host)
+        self._trusted_until = 0.0
+
+    async def _lose(self) -> None:
+        logger.warning("host %s was taken over by another one: it drops what it holds and returns under a new id", self.host)
+        emit("host.lost", host=self.host)
+        self._trusted_until = 0.0
+        self._unbroken_since = None
+        await self._on_lost()
+        await self.register()
+
+    def _may_judge(self, now: float) -> bool:
+        return self._unbroken_since is not None and now - self._unbroken_since >= self._terms.lease
+
+    def _trust_from(self, sent: float) -> None:
+        self._trusted_until = sent + self._terms.lease - self._terms.margin
+        if self._unbroken_since is None:
+            self._unbroken_since = sent

@@ -1,0 +1,337 @@
+"""The scheduler: claims operations at its heartbeat or when woken, gives them to workers, and turns updates into verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from opwright.clock import Clock
+from opwright.errors import StoreError
+from opwright.model.claim import Claim, End, Verdict, after_death, after_error, hand_back
+from opwright.model.ids import new_id
+from opwright.model.status import OutcomeCode
+from opwright.model.worker import Outcome, StatusUpdate, Task
+from opwright.scheduler.holdings import Holdings, Reason
+from opwright.scheduler.lease import Lease
+from opwright.scheduler.measures import LookAhead, Measures
+from opwright.scheduler.settler import Settler
+from opwright.service import Service
+from opwright.store.queue import Queue
+from opwright.telemetry import emit
+from opwright.workers.pool import Pool
+
+LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
+HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How a scheduler behaves: ``heartbeat`` and ``kill_after`` in seconds; ``queues`` None for all."""
+
+    heartbeat: float = 2.0
+    kill_after: float = 5.0
+    look_ahead: bool = True
+    queues: tuple[str, ...] | None = None
+
+
+class Scheduler(Service):
+    """One host's scheduler. Everything it holds is in ``holdings``; every verdict goes through the settler."""
+
+    def __init__(
+        self, *, queue: Queue, pool: Callable[[], Pool], lease: Lease, settler: Settler, rhythm: Rhythm,
+        triggers: Sequence[str], clock: Clock,
+    ) -> None:  # fmt: skip
+        super().__init__("scheduler")
+        self.holdings = Holdings()
+        self.measures = Measures()
+        self.handing_back = False  # stopping and out of patience: whatever ends by our doing goes back uncharged
+        self.leftover = False  # a queue had something ready that this host could not claim
+        self._queue = queue
+        self._pool = pool
+        self._lease = lease
+        self._settler = settler
+        self._rhythm = rhythm
+        self._triggers = list(triggers)
+        self._clock = clock
+        self._look_ahead = LookAhead(auto=rhythm.look_ahead, first=0)
+        self._claiming = True
+        self._news = True
+        self._more: dict[str, bool] = {}
+        self._due: float | None = None
+        self._ended = 0  # since the last claim: the places that really became free
+        self._beat = 0.0
+        self._claimed_at = 0.0
+        self._doubt = False
+
+    # -- waking ------------------------------------------------------------------------------------------------------
+
+    def news(self) -> None:
+        """Something was committed somewhere: look at the queue."""
+        self._news = True
+        self.wake()
+
+    def updates(self, updates: list[StatusUpdate]) -> None:
+        """What workers report."""
+        for update in updates:
+            claim = self.holdings.held(update.operation, update.token)
+            if claim is None:
+                emit("update.stale", operation=update.operation)
+            else:
+                self._judge(claim, update)
+        self._give()
+        self.wake()
+
+    def room(self) -> None:
+        """A worker became ready."""
+        self._give()
+        self.wake()
+
+    # -- claiming ----------------------------------------------------------------------------------------------------
+
+    async def run_once(self) -> float:
+        """Promote, claim, give away. Returns the seconds until the heartbeat or the next due time."""
+        now = self._clock.monotonic()
+        news, beat = self._take_news(), now >= self._beat
+        if beat:
+            self._beat = now + self._rhythm.heartbeat
+        if not (self._claiming and self._lease.trusted()):
+            return self._rhythm.heartbeat
+        if self._doubt:
+            await self._reconcile()
+        if (news or beat) and self.holdings.claims:
+            await self._cancel_asked()
+        await self._promote_due(now)
+        self._return_stale_backlog(now)
+        await self._claim_known(news=news)
+        if news or beat:
+            await self._look()
+        return self._pause()
+
+    def _take_news(self) -> bool:
+        """Whether something new may be there: then every queue that has ever had something is worth a claim."""
+        news, self._news = self._news, False
+        if news:
+            self._more = dict.fromkeys(self._more, True)
+        return news
+
+    async def _look(self) -> None:
+        """See which queues have something ready, and when the next delayed operation is due; claim what was not known of."""
+        peek = await self._queue.peek()
+        self._due = None if peek.due is None else self._clock.monotonic() + (peek.due - peek.now) / 1e6
+        if self._due is not None and peek.due is not None and peek.due <= peek.now:
+            await self._promote_due(self._due)
+        served = [queue for queue in peek.queues if self._serves(queue)]
+        if self._pool().free() > self.holdings.waiting:
+            self._more |= dict.fromkeys(served, True)
+            await self._claim_known(news=False)
+            self.leftover = any(not self._more[queue] for queue in served) or len(served) < len(peek.queues)
+
+    async def _claim_known(self, *, news: bool) -> None:
+        """Fill the free workers, then the look-ahead, from the queues that may have more."""
+        del news
+        demand = max(self._pool().free() - self.holdings.waiting, 0)
+        if demand == 0 and self.holdings.waiting:
+            demand = min(self._ended, self._look_ahead.size)
+        dry = self.holdings.waiting == 0
+        self._ended = 0
+        got = await self._claim_from_queues(demand, self._triggers, ahead=False)
+        if got and got == demand:
+            await self._claim_ahead(dry=dry)
+
+    async def _claim_ahead(self, *, dry: bool) -> None:
+        size = self._look_ahead.size
+        fast = self.measures.fast(self._triggers)
+        room = size - self.holdings.waiting
+        if size == 0 or not fast or room < size // 2:
+            return
+        if dry:
+            self._look_ahead.ran_dry()
+        await self._claim_from_queues(room, fast, ahead=True)
+
+    async def _claim_from_queues(self, limit: int, triggers: list[str], *, ahead: bool) -> int:
+        got = 0
+        for queue in self._turn_of_queues():
+            if got >= limit:
+                break
+            wanted = limit - got
+            claims = await self._claim(queue, wanted, triggers, ahead=ahead)
+            if len(claims) < wanted and not ahead:
+                self._more[queue] = False
+            got += len(claims)
+        return got
+
+    async def _claim(self, queue: str, limit: int, triggers: list[str], *, ahead: bool) -> list[Claim]:
+        try:
+            claims = await self._queue.claim(
+                host=self._lease.host, token=new_id(), queue=queue, triggers=triggers, limit=limit, ahead=ahead
+            )
+        except StoreError:
+            self._doubt = True  # it may have been committed: find out before the next claim
+            raise
+        if claims:
+            self._claimed_at = self._clock.monotonic()
+            self.holdings.take(claims)
+            self._give()
+        return claims
+
+    def _turn_of_queues(self) -> list[str]:
+        """Queues that may have more; each claim starts with another one, so that none is always last."""
+        queues = [queue for queue, more in self._more.items() if more]
+        if len(queues) > 1:
+            first = next(iter(self._more))
+            self._more[first] = self._more.pop(first)
+        return queues
+
+    def _serves(self, queue: str) -> bool:
+        return self._rhythm.queues is None or queue in self._rhythm.queues
+
+    async def _promote_due(self, now: float) -> None:
+        if self._due is not None and self._due <= now:
+            self._due = None
+            promoted = await self._queue.promote()
+            self._more |= {queue: True for queue in promoted if self._serves(queue)}
+            self._news = True  # there may be a next due time, and more than one batch
+
+    def _pause(self) -> float:
+        now = self._clock.monotonic()
+        if self._news or (self._ended and any(self._more.values())):
+            return 0
+        if any(self._more.values()) and self._pool().free() > self.holdings.waiting:
+            return 0
+        ends = [self._beat] if self._due is None else [self._beat, self._due]
+        if self.holdings.waiting:
+            ends.append(now + HAND_BACK)
+        return max(min(ends) - now, 0.0)
+
+    # -- giving ------------------------------------------------------------------------------------------------------
+
+    def _give(self) -> None:
+        """Hand the backlog to the pool while it takes it."""
+        place, holdings = self._pool().place, self.holdings
+        while holdings.waiting and (claim := holdings.first()) is not None:
+            task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs)
+            if not place(task, self.measures.mean(claim.trigger)):
+                return
+            holdings.given(claim)
+            if claim.options.timeout is not None:
+                self._watch_deadline(claim, claim.options.timeout)
+
+    def _return_stale_backlog(self, now: float) -> None:
+        """What was claimed ahead is not to lie here while another host may be free."""
+        if not self.holdings.waiting:
+            return
+        age = now - self._claimed_at
+        if age > LAY_LONG:
+            self._look_ahead.lay_long()
+        if age > HAND_BACK:
+            self.return_backlog()
+
+    def return_backlog(self) -> None:
+        """Hand back everything that waits for a worker."""
+        for claim in self.holdings.drain():
+            self._verdict(claim, hand_back(claim))
+
+    # -- verdicts ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, claim: Claim, update: StatusUpdate) -> None:
+        claim.begun = update.begun
+        reason = self.holdings.asked.get(claim.operation)
+        self._ended += 1
+        match update.outcome:
+            case Outcome.DONE:
+                self.measures.add(claim.trigger, update)
+                self._verdict(claim, End(OutcomeCode.SUCCEEDED, result=update.result))
+            case Outcome.INVALID | Outcome.UNKNOWN:
+                self._verdict(claim, End(OutcomeCode.FAILED, error=update.error))
+            case Outcome.RETURNED if reason is None and self._claiming:
+                self._ended -= 1
+                self.holdings.put_back(claim)
+            case _ if reason is not None:
+                self._verdict(claim, self._asked_verdict(claim, reason))
+            case Outcome.RETURNED:
+                self._verdict(claim, hand_back(claim))
+            case Outcome.CANCELLED | Outcome.DIED | Outcome.FAILED if self.handing_back:
+                self._verdict(claim, hand_back(claim))
+            case Outcome.DIED:
+                self._verdict(claim, after_death(claim, update.error or "its worker died"))
+            case _:
+                self.measures.add(claim.trigger, update)
+                self._verdict(claim, after_error(claim, update.error or "cancelled by itself", random.random()))  # noqa: S311
+
+    def _asked_verdict(self, claim: Claim, reason: Reason) -> Verdict:
+        if reason is Reason.CANCEL:
+            return End(OutcomeCode.CANCELLED, error="cancelled by request")
+        text = f"OperationTimeout: it ran longer than its timeout of {claim.options.timeout:g} s"
+        return after_error(claim, text, random.random())  # noqa: S311 - jitter
+
+    def _verdict(self, claim: Claim, verdict: Verdict) -> None:
+        self.holdings.end(claim)
+        self._settler.add(claim, verdict)
+
+    # -- cancel and timeout ------------------------------------------------------------------------------------------
+
+    async def _cancel_asked(self) -> None:
+        for operation, token in await self._queue.asked(self._lease.host):
+            claim = self.holdings.held(operation, token)
+            if claim is not None:
+                self._ask(claim, Reason.CANCEL)
+
+    def _ask(self, claim: Claim, reason: Reason) -> None:
+        if claim.operation in self.holdings.asked:
+            return
+        self.holdings.asked[claim.operation] = reason
+        if self.holdings.is_waiting(claim):
+            self.holdings.withdraw(claim)
+            self._verdict(claim, self._asked_verdict(claim, reason))
+        else:
+            self._pool().cancel(claim.operation, claim.token, self._rhythm.kill_after)
+
+    def _watch_deadline(self, claim: Claim, timeout: float) -> None:
+        asyncio.get_running_loop().call_later(timeout, self._at_deadline, claim, timeout)
+
+    def _at_deadline(self, claim: Claim, timeout: float) -> None:
+        """It may have begun later than it was given away: then its deadline is later too."""
+        if self.holdings.held(claim.operation, claim.token) is not claim:
+            return
+        begun = self._pool().begun_at(claim.operation)
+        left = timeout if begun is None else timeout - (self._clock.now() - begun) / 1e6
+        if left > 0:
+            self._watch_deadline(claim, left)
+        else:
+            self._ask(claim, Reason.TIMEOUT)
+
+    # -- ends and doubts ---------------------------------------------------------------------------------------------
+
+    def stop_claiming(self) -> None:
+        """Claim nothing more, and hand back what has not been given to a worker."""
+        self._claiming = False
+        self.return_backlog()
+
+    def forget(self) -> None:
+        """Drop every claim: this host was taken over and others have them now."""
+        self.holdings.clear()
+        self._settler.clear()
+        self._doubt = False
+
+    async def _reconcile(self) -> None:
+        """A claim's answer was lost. What stands in our name but is not held here goes back, uncharged."""
+        standing = await self._queue.claims_of(self._lease.host)
+        lost = [operation for operation, token in standing if not self._known(operation, token)]
+        if lost:
+            await self._queue.give_back(self._lease.host, lost)
+            emit("claim.reconciled", operations=lost)
+        self._doubt = False
+
+    def _known(self, operation: int, token: int) -> bool:
+        return self.holdings.held(operation, token) is not None or self._settler.has(operation, token)
+
+    @property
+    def triggers(self) -> list[str]:
+        """What this host can run."""
+        return self._triggers
+
+    def running_claims(self, operations: Iterable[int]) -> list[Claim]:
+        """The claims of these operations that are still held."""
+        return [claim for operation in operations if (claim := self.holdings.claims.get(operation)) is not None]

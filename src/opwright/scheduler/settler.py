@@ -1,0 +1,97 @@
+"""Writes verdicts in batches: at once, gathering what comes while the last statement is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from opwright.errors import StoreError, StoreUnavailable
+from opwright.model.claim import Claim, End, Verdict
+from opwright.model.status import OutcomeCode
+from opwright.model.text import clean
+from opwright.service import Service
+from opwright.store.queue import Queue, Settlement
+from opwright.telemetry import emit, logger
+
+BATCH = 2000
+RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wakes it
+
+
+class Settler(Service):
+    """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only."""
+
+    def __init__(self, queue: Queue, host: Callable[[], int], landed: Callable[[set[int]], None]) -> None:
+        super().__init__("settler")
+        self._queue = queue
+        self._host = host
+        self._landed = landed
+        self._pending: list[Settlement] = []
+        self._writing: list[Settlement] = []
+
+    def add(self, claim: Claim, verdict: Verdict) -> None:
+        """A verdict to write."""
+        self._pending.append((claim, verdict))
+        self.wake()
+
+    @property
+    def backlog(self) -> int:
+        """How many verdicts wait to be written."""
+        return len(self._pending) + len(self._writing)
+
+    def has(self, operation: int, token: int) -> bool:
+        """Whether a verdict on this claim waits to be written."""
+        return any(claim.operation == operation and claim.token == token for claim, _ in (*self._writing, *self._pending))
+
+    async def run_once(self) -> float:
+        """Write what is pending, a batch at a time."""
+        while self._pending or self._writing:
+            if not self._writing:
+                self._writing, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+            await self._write(self._writing)
+            self._writing = []
+        return RETRY_SECONDS
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until everything is written; False when it was not within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.backlog:
+                    self.wake()
+                    await asyncio.sleep(0.002)
+        except TimeoutError:
+            logger.warning(
+                "%d verdicts could not be written within %g s; their operations will be taken over", self.backlog, seconds
+            )
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Drop what is pending: its claims stand no more."""
+        self._pending.clear()
+        self._writing = []
+
+    async def _write(self, batch: list[Settlement]) -> None:
+        try:
+            landed = await self._queue.settle(self._host(), batch)
+        except StoreUnavailable:
+            raise  # the whole batch is tried again: each row is fenced, so what had landed already lands no second time
+        except StoreError as error:
+            await self._split(batch, error)
+            return
+        if len(landed) < len(batch):
+            stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
+            emit("settle.stale", operations=stale)
+        self._landed(landed)
+
+    async def _split(self, batch: list[Settlement], error: StoreError) -> None:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._write(batch[:middle])
+            await self._write(batch[middle:])
+            return
+        claim, verdict = batch[0]
+        text = clean(f"the database refused to store how it ended: {error}")
+        if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED and verdict.error == text:
+            logger.error("operation %s: %s; left to be taken over", claim.operation, text)
+            return
+        await self._write([(claim, End(OutcomeCode.FAILED, error=text))])

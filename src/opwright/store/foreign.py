@@ -1,0 +1,200 @@
+"""Running a plan on a connection of the application, inside its transaction.
+
+A connection is recognised by the module of its type, so nothing is imported that the application does not use itself.
+Opwright never commits and never rolls back what is the caller's; on SQLite a savepoint keeps a half-done submit out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from opwright.errors import InvalidOperation, StoreError
+from opwright.store.engine import Call, Engine, Plan, Rows
+from opwright.store.sqlite import SqliteEngine
+from opwright.store.statements import Statement
+
+T = TypeVar("T")
+
+
+class Foreign(Protocol):
+    """A caller's connection."""
+
+    is_async: bool
+
+    def play(self, plan: Plan[T]) -> T:
+        """Run a plan in the calling thread."""
+
+    async def play_async(self, plan: Plan[T]) -> T:
+        """Run a plan on the caller's event loop."""
+
+    def after_commit(self, notify: Callable[[], None]) -> bool:
+        """Have ``notify`` called once the transaction has committed; False where the library has no such hook."""
+
+
+def recognise(on: object, engine: Engine) -> Foreign:
+    """What kind of connection this is. Raises InvalidOperation for one that Opwright does not know, or of another database."""
+    for kind in (_Asyncpg, _SqlAlchemy, _Sqlite):
+        if kind.recognises(on):
+            return kind(on, engine)
+    raise InvalidOperation(
+        f"on: {type(on).__module__}.{type(on).__qualname__} is no connection Opwright knows; "
+        "give an asyncpg connection, a SQLAlchemy AsyncSession or AsyncConnection, or a sqlite3 connection",
+        field="on",
+    )
+
+
+class _Base:
+    """What every kind shares: the statements and the values that each call gets."""
+
+    is_async = True
+
+    def __init__(self, on: Any, engine: Engine) -> None:
+        self._on = on
+        self._engine = engine
+        self._check(engine)
+
+    def _check(self, engine: Engine) -> None:
+        """Raise InvalidOperation when this connection belongs to another kind of database."""
+
+    def _statement(self, call: Call) -> tuple[Statement, dict[str, Any]]:
+        base = {"now": self._engine.clock.stamp(), "channel": getattr(self._engine, "channel", None)}
+        return self._engine.statements[call.name], base | call.values
+
+    def play(self, plan: Plan[T]) -> T:
+        raise InvalidOperation("on: this connection is asynchronous: await the submit", field="on")
+
+    async def play_async(self, plan: Plan[T]) -> T:
+        try:
+            step = next(plan)
+            while True:
+                step = plan.send(await self._run(*self._statement(step)))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    async def _run(self, statement: Statement, values: dict[str, Any]) -> Rows:
+        raise NotImplementedError
+
+    def after_commit(self, notify: Callable[[], None]) -> bool:
+        del notify
+        return False
+
+
+class _Asyncpg(_Base):
+    @staticmethod
+    def recognises(on: object) -> bool:
+        return type(on).__module__.startswith("asyncpg.") and hasattr(on, "fetch")
+
+    def _check(self, engine: Engine) -> None:
+        _same_kind("PostgreSQL", engine)
+
+    async def _run(self, statement: Statement, values: dict[str, Any]) -> Rows:
+        part = statement.parts[0]
+        try:
+            return await self._on.fetch(part.sql, *part.arguments(values))  # type: ignore[no-any-return]
+        except Exception as error:
+            raise _hinted(error) from error
+
+
+class _SqlAlchemy(_Base):
+    @staticmethod
+    def recognises(on: object) -> bool:
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__}
+        return bool(names & {f"sqlalchemy.ext.asyncio.{place}" for place in ("session.AsyncSession", "engine.AsyncConnection")})
+
+    def _check(self, engine: Engine) -> None:
+        bind = self._on.get_bind() if hasattr(self._on, "get_bind") else self._on
+        _same_kind({"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(bind.dialect.name, bind.dialect.name), engine)
+
+    async def _run(self, statement: Statement, values: dict[str, Any]) -> Rows:
+        from sqlalchemy import text
+
+        rows: Rows = []
+        for part in statement.parts:
+            result = await self._on.execute(text(part.named), {name: values[name] for name in part.parameters})
+            if result.returns_rows:
+                rows = result.mappings().all()
+        return rows
+
+    def after_commit(self, notify: Callable[[], None]) -> bool:
+        if self._engine.dialect.name == "sqlite":
+            return True  # hosts see the file change when the caller commits
+        session = getattr(self._on, "sync_session", None)
+        if session is None:
+            return False
+        from sqlalchemy import event
+
+        event.listen(session, "after_commit", lambda _: notify(), once=True)
+        return True
+
+
+class _Sqlite(_Base):
+    is_async = False
+
+    @staticmethod
+    def recognises(on: object) -> bool:
+        return isinstance(on, sqlite3.Connection)
+
+    def _check(self, engine: Engine) -> None:
+        _same_kind("SQLite", engine)
+        file = next(row[2] for row in self._on.execute("pragma database_list") if row[1] == "main")
+        if isinstance(engine, SqliteEngine) and (not file or Path(file).resolve() != engine.path.resolve()):
+            raise InvalidOperation(
+                f"on: the connection is to {file or 'memory'}, the operations are in {engine.path}", field="on"
+            )
+
+    def play(self, plan: Plan[T]) -> T:
+        apart = self._on.isolation_level is None and not self._on.in_transaction
+        self._on.execute("begin immediate" if apart else "savepoint opwright")
+        try:
+            result = self._drive(plan)
+        except BaseException:
+            self._on.execute("rollback" if apart else "rollback to opwright")
+            if not apart:
+                self._on.execute("release opwright")
+            raise
+        self._on.execute("commit" if apart else "release opwright")
+        return result
+
+    async def play_async(self, plan: Plan[T]) -> T:
+        return self.play(plan)
+
+    def _drive(self, plan: Plan[T]) -> T:
+        try:
+            step = next(plan)
+            while True:
+                step = plan.send(self._fetch(*self._statement(step)))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        except sqlite3.Error as error:
+            raise _hinted(error) from error
+
+    def _fetch(self, statement: Statement, values: dict[str, Any]) -> Rows:
+        rows: Rows = []
+        for part in statement.parts:
+            cursor = self._on.cursor()
+            cursor.row_factory = sqlite3.Row  # the caller's own factory is not ours to rely on
+            cursor.execute(part.named, values)
+            if cursor.description is not None:
+                rows = cursor.fetchall()
+        return rows
+
+    def after_commit(self, notify: Callable[[], None]) -> bool:
+        del notify
+        return True  # hosts see the file change when the caller commits
+
+
+def _same_kind(kind: str, engine: Engine) -> None:
+    ours = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}[engine.dialect.name]
+    if kind != ours:
+        raise InvalidOperation(f"on: a connection to {kind}, but the operations of this application are in {ours}", field="on")
+
+
+def _hinted(error: Exception) -> Exception:
+    """A missing table says nothing to somebody who has not made it: say what to do."""
+    missing = getattr(error, "sqlstate", None) in ("42P01", "3F000") or "no such table" in str(error)
+    if missing:
+        return StoreError(f"{error}: Opwright's tables are not in this database; run `opwright migrate` or start a host once")
+    return error

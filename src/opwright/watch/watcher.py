@@ -1,0 +1,21 @@
+"""The seam of all watchers, and the choice by engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opwright.service import Service
+from opwright.store.engine import Engine
+from opwright.store.postgresql import PostgresEngine
+from opwright.store.sqlite import SqliteEngine
+from opwright.watch.postgresql import PostgresWatcher
+from opwright.watch.sqlite import SqliteWatcher
+
+
+def watcher_for(engine: Engine, changed: Callable[[], None]) -> Service | None:
+    """What tells of other processes' commits: calls ``changed()`` soon after one. None where only polling can."""
+    if isinstance(engine, SqliteEngine):
+        return SqliteWatcher(engine.path, changed)
+    if isinstance(engine, PostgresEngine) and engine.listen_url is not None:
+        return PostgresWatcher(engine, changed)
+    return None

@@ -1,0 +1,299 @@
+"""The host's side of one worker process: its channel, what it holds, and its death."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from threading import Thread
+from typing import NamedTuple, Protocol, cast
+
+from opwright.clock import SystemClock
+from opwright.model.worker import StatusUpdate, Task, Worker, WorkerState
+from opwright.telemetry import emit
+from opwright.workers.channel import (
+    BadFrame,
+    Broken,
+    Cancel,
+    Ended,
+    Give,
+    Leave,
+    Leaving,
+    Memory,
+    Ready,
+    Recall,
+    ToHost,
+    ToWorker,
+    frames,
+    host_reader,
+)
+from opwright.workers.ledger import Ledger
+from opwright.workers.pool import Running
+
+FAREWELL = 10.0  # seconds that a worker which was told to leave has for its own clean-up
+RECEIVED_AT_ONCE = 256 * 1024  # bytes
+
+_now = SystemClock().now
+
+
+class Limits(NamedTuple):
+    """When a worker is replaced by a fresh one: after so many operations, beyond so many resident bytes."""
+
+    operations: int | None = None
+    memory: int | None = None
+
+
+class Owner(Protocol):
+    """The pool, as its workers see it."""
+
+    def on_updates(self, updates: list[StatusUpdate]) -> None: ...
+
+    def on_room(self) -> None: ...
+
+    def on_dead(self, child: Child) -> None: ...
+
+
+class Child(asyncio.Protocol):
+    """One worker process. Made by starting it; ``connect`` opens its channel.
+
+    ``heated`` is done when it is ready (None) or never will be (why not); ``replaceable`` when another should be started.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[int], list[str]],
+        env: Mapping[str, str] | None,
+        limits: Limits,
+        owner: Owner,
+    ) -> None:
+        self.name = name
+        self.ledger = Ledger(0)
+        self.retiring = False
+        self._limits = limits
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self.heated: asyncio.Future[str | None] = self._loop.create_future()
+        self.replaceable: asyncio.Future[None] = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._reader = host_reader()
+        self._outgoing: list[ToWorker] = []
+        self._congested = self._leaving = self._dead = False
+        self._fault: str | None = None
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        with theirs:
+            self.process = _spawned(command(theirs.fileno()), theirs.fileno(), env)
+        self._touched = _now()
+        self.pid = self.process.pid
+        emit("worker.started", worker=name, pid=self.pid)
+        Thread(target=self._await_exit, name=f"opwright {name}", daemon=True).start()
+
+    async def connect(self) -> None:
+        """Open the channel."""
+        await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+
+    # ------------------------------------------------------------------------------------ what it is and does
+
+    @property
+    def state(self) -> WorkerState | None:
+        """Where it stands; ``None`` when it belongs to no set: it was told to leave, or is dead."""
+        if self._dead or self._leaving:
+            return None
+        if not self.ledger.slots:
+            return WorkerState.PENDING
+        return WorkerState.ACTIVE if self.ledger else WorkerState.FREE
+
+    def worker(self, state: WorkerState) -> Worker:
+        """How people see it."""
+        operations = self.ledger.operations()
+        return Worker(self.name, self.pid, state, self._touched, operations, self.ledger.finished)
+
+    def running(self) -> list[Running]:
+        """The operations that have begun in it."""
+        return [Running(held.task.operation, held.task.token, self.pid, held.begun or 0) for held in self.ledger.begun()]
+
+    def free(self) -> int:
+        """How many tasks could begin in it at once."""
+        return max(self.ledger.slots - len(self.ledger), 0) if self._takes() else 0
+
+    def room(self, task: Task, ahead: int) -> bool:
+        """Whether it may be given this task."""
+        return self._takes() and self.ledger.room(ahead) and task.operation not in self.ledger
+
+    def _takes(self) -> bool:
+        if self.retiring or self._congested or self._dead:
+            return False
+        most = self._limits.operations
+        return most is None or self.ledger.finished + len(self.ledger) < most
+
+    # ---------------------------------------------------------------------------------------- what it is told
+
+    def give(self, task: Task, *, quick: bool) -> None:
+        """Give it a task."""
+        now = _now()
+        if not self.ledger:
+            self._touched = now
+        self.ledger.give(task, quick=quick, now=now)
+        self._say(Give(task))
+
+    def cancel(self, operation: int, token: int, kill_after: float) -> None:
+        """Ask an operation to stop; if it runs and still does ``kill_after`` seconds later, kill this process."""
+        self._say(Cancel(operation, token))
+        self._loop.call_later(kill_after, self._kill_if_running, operation, token)
+
+    def _kill_if_running(self, operation: int, token: int) -> None:
+        held = self.ledger.held(operation, token)
+        if held is not None and held.begun is not None:
+            self.kill()
+
+    def recall(self) -> None:
+        """Let it give back what has not begun."""
+        if len(self.ledger) > self.ledger.slots:
+            self._say(Recall())
+
+    def retire(self, reason: str) -> None:
+        """Give it nothing more, and let it leave when what runs in it has ended."""
+        if self.retiring or self._dead:
+            return
+        self.retiring = True
+        emit("worker.recycled", worker=self.name, pid=self.pid, reason=reason)
+        self.recall()
+        self._leave_if_idle()
+        _finish(self.replaceable)
+
+    def kill(self) -> None:
+        """SIGKILL exactly this process."""
+        self.process.kill()
+
+    def _leave_if_idle(self) -> None:
+        if self.retiring and not self.ledger and not self._leaving:
+            self._leaving = True
+            self._say(Leave())
+            self._loop.call_later(FAREWELL, self.kill)
+
+    def _say(self, message: ToWorker) -> None:
+        """What is said within one turn of the loop goes out together."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(message)
+
+    def _flush(self) -> None:
+        messages, self._outgoing = self._outgoing, []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.writelines(frames(messages))
+
+    # ------------------------------------------------------------------------------- what asyncio tells (Protocol)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        self._owner.on_room()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self._reader.feed(data)
+        except BadFrame as error:
+            self._fault = self._fault or str(error)
+            self.kill()
+            return
+        updates = [message.update for message in messages if type(message) is Ended]
+        if updates:
+            self._answered(updates)
+        if len(updates) < len(messages):
+            for message in messages:
+                self._hear(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A worker without a channel is of no use. Mostly it is dying already, and this changes nothing."""
+        self.kill()
+
+    def _answered(self, updates: list[StatusUpdate]) -> None:
+        now = _now()
+        known = self.ledger.answer(updates, now)
+        if not self.ledger:
+            self._touched = now
+        most = self._limits.operations
+        if most is not None and self.ledger.finished >= most:
+            self.retire("operations")
+        self._leave_if_idle()
+        if known:
+            self._owner.on_updates(known)
+
+    def _hear(self, message: ToHost) -> None:
+        match message:
+            case Ready(slots):
+                self.ledger.slots = slots
+                self._touched = _now()
+                emit("worker.ready", worker=self.name, pid=self.pid)
+                _finish(self.heated)
+                self._owner.on_room()
+            case Broken(error):
+                self._fault = error
+            case Memory(resident):
+                if self._limits.memory is not None and resident > self._limits.memory:
+                    self.retire("memory")
+            case Leaving():
+                self.retire("signal")
+
+    # ----------------------------------------------------------------------------------------------- its death
+
+    def _await_exit(self) -> None:
+        """In a thread: a grandchild that holds the channel open must not hide the death."""
+        self.process.wait()
+        with suppress(RuntimeError):  # the loop is closed, nobody is interested
+            self._loop.call_soon_threadsafe(self._died)
+
+    def _died(self) -> None:
+        self._read_last_words()
+        self._dead = True
+        if self._transport is not None:
+            self._transport.abort()
+        self._socket.close()
+        why = self.obituary()
+        if not self.heated.done():
+            self.heated.set_result(self._fault or f"{why} before it was ready")
+        elif not self._leaving:
+            operations = self.ledger.operations()
+            emit("worker.died", worker=self.name, pid=self.pid, error=why, operations=operations)
+        updates = self.ledger.close(why, _now())
+        _finish(self.replaceable)
+        self._owner.on_dead(self)
+        if updates:
+            self._owner.on_updates(updates)
+
+    def _read_last_words(self) -> None:
+        """Answers that came before the death count, also when the loop has not seen them yet."""
+        with suppress(OSError):  # BlockingIOError: all is read; others: the channel is closed
+            while data := self._socket.recv(RECEIVED_AT_ONCE):
+                self.data_received(data)
+
+    def obituary(self) -> str:
+        """How it ended."""
+        code = self.process.returncode
+        how = f"exited with code {code}" if code >= 0 else f"was killed by signal {-code}{_signal_name(-code)}"
+        return f"worker {self.pid} {how}" + (f" ({self._fault})" if self._fault else "")
+
+
+def _spawned(command: list[str], fd: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, pass_fds=(fd,), stdin=subprocess.DEVNULL, env=env)
+
+
+def _finish(future: asyncio.Future[None] | asyncio.Future[str | None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f" ({signal.Signals(number).name})"
+    except ValueError:
+        return ""

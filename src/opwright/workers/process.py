@@ -1,0 +1,194 @@
+"""A worker's own side: what runs in each child process.
+
+The main thread runs the event loop and the triggers, so that a signal can interrupt a synchronous one. A thread reads the
+channel, so that the host is heard whatever a trigger does; when the host is gone it ends the process. Another one sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import NoReturn
+
+from opwright.errors import OperationCancelled
+from opwright.model.worker import StatusUpdate, Task
+from opwright.workers.channel import (
+    BadFrame,
+    Broken,
+    Cancel,
+    Ended,
+    Give,
+    Leave,
+    Leaving,
+    Memory,
+    Outbox,
+    Ready,
+    Recall,
+    ToWorker,
+    worker_reader,
+)
+from opwright.workers.failure import failure_text
+from opwright.workers.memory import resident
+from opwright.workers.pool import returned
+from opwright.workers.runner import Runner
+from opwright.workers.slots import Slots
+
+Prepare = Callable[[], Runner | Awaitable[Runner]]
+
+WEIGHED_EVERY = 1.0  # seconds at least between two reports of memory
+LAST_WORDS = 5.0  # seconds to send what is left before the process ends
+RECEIVED_AT_ONCE = 256 * 1024  # bytes
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(fd: int, prepare: Prepare, slots: int = 1) -> None:
+    """Be a worker for the host at the other end of ``fd``, until it says to leave.
+
+    ``prepare`` imports the application and returns its runner, or an awaitable of it, which is awaited in the loop that the
+    triggers will run in. Only then is the worker ready. To be called in the main thread.
+    """
+    os.set_inheritable(fd, False)  # noqa: FBT003 - the name says it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group; the host coordinates
+    _die_with_host()
+    _Worker(socket.socket(fileno=fd), slots).run(prepare)
+
+
+class _Worker:
+    def __init__(self, channel: socket.socket, count: int) -> None:
+        self._channel = channel
+        self._count = count
+        self._outbox = Outbox(channel)
+        self._slots: Slots | None = None
+        self._signalled = False  # the next SIGTERM is our own
+        self._weighed = 0.0
+        self._weighing = False
+
+    def run(self, prepare: Prepare) -> None:
+        threading.Thread(target=self._listen, name="opwright channel", daemon=True).start()
+        try:
+            prepared = prepare()
+        except BaseException as error:  # noqa: BLE001 - also SystemExit: the host must be told
+            self._give_up(error)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._serve(prepared))
+        self._outbox.close(LAST_WORDS)
+        self._channel.detach()  # stays open until the process has really ended: its end is the host's sign
+
+    async def _serve(self, prepared: Runner | Awaitable[Runner]) -> None:
+        try:
+            runner = await prepared if inspect.isawaitable(prepared) else prepared
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._give_up(error)
+        self._loop = asyncio.get_running_loop()
+        self._left = asyncio.Event()
+        interrupt = self._interrupt if self._count == 1 else None
+        self._slots = Slots(runner, self._count, self._report, interrupt)
+        self._slots.start()
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._outbox.put(Ready(self._count))
+        await self._left.wait()
+        await self._slots.close()
+
+    def _give_up(self, error: BaseException) -> NoReturn:
+        self._outbox.put(Broken(failure_text(error)))
+        self._outbox.close(LAST_WORDS)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)  # whatever half of the application has started
+
+    # ----------------------------------------------------------------------------------- in the main thread
+
+    def _report(self, update: StatusUpdate) -> None:
+        self._outbox.put(Ended(update))
+        if not self._weighing:
+            self._weighing = True
+            pause = self._weighed + WEIGHED_EVERY - self._loop.time()
+            self._loop.call_later(max(pause, 0.0), self._weigh)
+
+    def _weigh(self) -> None:
+        self._weighing, self._weighed = False, self._loop.time()
+        self._outbox.put(Memory(resident()))
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        """Runs between two steps of the main thread. It can only hit the operation that was asked: it looks at the mark."""
+        own, self._signalled = self._signalled, False
+        attempt = self._slots.slots[0].attempt if self._slots else None
+        if attempt is not None and attempt.exposed and attempt.asked:
+            attempt.exposed = False
+            raise OperationCancelled("asked to stop")
+        if not own:
+            self._outbox.put(Leaving())
+
+    # -------------------------------------------------------------------------------- in the channel's thread
+
+    def _listen(self) -> None:
+        """Hear the host, until it is gone: then its operations will be claimed elsewhere, so this process ends at once."""
+        reader = worker_reader()
+        try:
+            while data := self._channel.recv(RECEIVED_AT_ONCE):
+                self._hear(reader.feed(data))
+        except (OSError, BadFrame) as error:
+            sys.stderr.write(f"opwright worker {os.getpid()}: {error}\n")
+        os._exit(1)
+
+    def _hear(self, messages: list[ToWorker]) -> None:
+        slots = self._slots
+        if slots is None:
+            return  # the host gives nothing to a worker that is not ready
+        given: list[Task] = []
+        for message in messages:
+            if type(message) is Give:
+                given.append(message.task)
+                continue
+            slots.put(given)  # in the order of the messages
+            given = []
+            self._obey(slots, message)
+        if given:
+            slots.put(given)
+
+    def _obey(self, slots: Slots, message: ToWorker) -> None:
+        match message:
+            case Cancel(operation, token):
+                task = slots.cancel(operation, token)
+                self._give_back([] if task is None else [task])
+            case Recall():
+                self._give_back(slots.take_back())
+            case Leave():
+                self._loop.call_soon_threadsafe(self._left.set)
+
+    def _give_back(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._outbox.put(Ended(returned(task)))
+
+    def _interrupt(self) -> None:
+        self._signalled = True
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _die_with_host() -> None:
+    """Let the kernel kill this process when its host dies, also while a trigger holds the interpreter.
+
+    A host that had died before is seen as the end of the channel by the thread that reads it.
+    """
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        except (AttributeError, OSError):  # a libc without it: the channel alone must do
+            return

@@ -1,0 +1,242 @@
+"""Slots: the places where attempts run, and the queue of tasks before them. The same in a worker and in the host.
+
+Each slot is one long-lived asyncio task. One slot at a time hunts: it runs task after task until one suspends, and only
+then wakes the next slot. So operations that never suspend cost no wake-up, and slow ones spread over all slots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from threading import Lock
+
+from opwright.clock import MILLISECOND, SystemClock
+from opwright.model.worker import StatusUpdate, Task
+from opwright.telemetry import logger
+from opwright.workers.attempt import Attempt
+from opwright.workers.drive import InContext, outside_loop
+from opwright.workers.runner import Runner
+
+TURN = 64  # operations, and
+LONGEST_TURN = 5 * MILLISECOND  # after which a slot that never suspended lets the loop go round
+
+_now = SystemClock().now
+
+
+class Slot:
+    """One place to run. ``touched``: since when it is free or active, in microseconds."""
+
+    __slots__ = ("attempt", "finished", "number", "task", "touched")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.attempt: Attempt | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.touched = _now()
+        self.finished = 0
+
+
+class Slots:
+    """``count`` slots before one queue, which is served strictly in order.
+
+    ``report`` gets every end, in the event loop. ``interrupt`` makes a signal reach the main thread; with it, sync
+    triggers are called right there. Without it they run in as many threads as there are slots.
+
+    ``put``, ``take_back`` and ``cancel`` may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        count: int,
+        report: Callable[[StatusUpdate], None],
+        interrupt: Callable[[], None] | None = None,
+    ) -> None:
+        self.slots = tuple(Slot(number) for number in range(1, count + 1))
+        self.busy = 0
+        self._find = runner.find
+        self._report = report
+        self._interrupt = interrupt
+        self._threads = ThreadPoolExecutor(count, "opwright-slot")  # makes no thread before it is used
+        self._queue: deque[Task] = deque()
+        self._resting: list[asyncio.Future[None]] = []
+        self._stirred = self._closing = False
+        self._lock = Lock()
+
+    def start(self) -> None:
+        """Open the slots, in the running loop; the context of this call is the base of every operation's own."""
+        self._loop = asyncio.get_running_loop()
+        self._base = copy_context()
+        for slot in self.slots:
+            self._launch(slot)
+
+    async def close(self) -> None:
+        """End every slot. What waits is no longer begun; what still runs is given up, and no report of it follows."""
+        self._closing = True
+        if self.busy:
+            self._report = lambda update: None
+        for rest in self._resting:
+            rest.set_result(None)
+        self._resting.clear()
+        await asyncio.gather(*(slot.task for slot in self.slots if slot.task and not slot.attempt))
+        self._threads.shutdown(wait=False)
+
+    # ------------------------------------------------------------------------------------------- the queue
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks have not begun."""
+        return len(self._queue)
+
+    def add(self, task: Task) -> None:
+        """Queue one task, from within the loop."""
+        self._queue.append(task)
+        if not self._stirred:
+            self.stir()
+
+    def put(self, tasks: Sequence[Task]) -> None:
+        """Queue tasks, from any thread."""
+        self._queue.extend(tasks)
+        self._loop.call_soon_threadsafe(self.stir)
+
+    def take_back(self) -> list[Task]:
+        """Take everything that has not begun, in order."""
+        with self._lock:
+            tasks = list(self._queue)
+            self._queue.clear()
+        return tasks
+
+    def stir(self) -> None:
+        """Wake one resting slot if there is something for it; it will wake the next when it suspends."""
+        if self._queue and self._resting and not self._stirred:
+            self._stirred = True
+            self._resting.pop().set_result(None)
+
+    # ------------------------------------------------------------------------------------------- cancelling
+
+    def cancel(self, operation: int, token: int) -> Task | None:
+        """Ask an operation to stop if it runs. If it has not begun it is taken back and returned."""
+        with self._lock:
+            for task in self._queue:
+                if task.operation == operation and task.token == token:
+                    self._queue.remove(task)
+                    return task
+            for slot in self.slots:
+                attempt = slot.attempt
+                if attempt and attempt.task.operation == operation and attempt.task.token == token:
+                    break
+            else:
+                return None
+        self._ask(slot, attempt)
+        return None
+
+    def cancel_all(self) -> None:
+        """Ask everything that runs to stop."""
+        for slot in self.slots:
+            if slot.attempt is not None:
+                self._ask(slot, slot.attempt)
+
+    def _ask(self, slot: Slot, attempt: Attempt | None) -> None:
+        if attempt is None or attempt.asked:
+            return
+        attempt.asked = True
+        function = attempt.function  # None: its call is still to come, and looks at `asked` first
+        if function is not None and function.is_async:
+            self._loop.call_soon_threadsafe(self._cancel, slot, attempt)
+        elif function is not None and self._interrupt is not None:
+            self._interrupt()
+
+    @staticmethod
+    def _cancel(slot: Slot, attempt: Attempt) -> None:
+        if slot.attempt is attempt and slot.task is not None:
+            attempt.cancelled = True
+            slot.task.cancel()
+
+    # ------------------------------------------------------------------------------------------- a slot
+
+    def _launch(self, slot: Slot) -> None:
+        slot.task = self._loop.create_task(self._run(slot), name=f"opwright slot {slot.number}")
+        slot.task.add_done_callback(partial(self._relaunch, slot))
+
+    def _relaunch(self, slot: Slot, task: asyncio.Task[None]) -> None:
+        """A trigger that cancelled the task it ran in ends this slot; another takes its place."""
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("slot %d failed", slot.number, exc_info=error)
+        if not self._closing:
+            self._launch(slot)
+
+    async def _run(self, slot: Slot) -> None:
+        own = asyncio.current_task()
+        assert own is not None  # noqa: S101 - this is a task
+        count, turned = 0, _now()
+        while not self._closing and not own.cancelling():
+            attempt = self._begin(slot)
+            if attempt is None:
+                await self._rest()
+                count, turned = 0, _now()
+                continue
+            update = await self._perform(attempt)
+            self._end(slot, update)
+            if attempt.cancelled:
+                await _forget_cancel(own)
+            count += 1
+            if count >= TURN or slot.touched - turned > LONGEST_TURN:
+                await asyncio.sleep(0)
+                count, turned = 0, slot.touched
+
+    def _begin(self, slot: Slot) -> Attempt | None:
+        if not self._queue:
+            return None
+        with self._lock:  # a cancel from another thread finds a task either in the queue or in a slot
+            if not self._queue:
+                return None
+            slot.attempt = attempt = Attempt(self._queue.popleft())
+        self.busy += 1
+        return attempt
+
+    async def _perform(self, attempt: Attempt) -> StatusUpdate:
+        function = attempt.function = self._find(attempt.task.trigger)
+        context = self._base.copy()
+        try:
+            if function is None or function.is_async:
+                return await InContext(attempt.run(), context, self.stir)
+            if self._interrupt is not None:
+                return outside_loop(attempt.run_now, context)
+            self.stir()
+            return await self._loop.run_in_executor(self._threads, attempt.run_now, context)
+        except Exception as error:  # noqa: BLE001 - the machine gives no thread, for instance: still one update
+            return attempt.failed(error)
+
+    def _end(self, slot: Slot, update: StatusUpdate) -> None:
+        slot.attempt = None
+        slot.finished += 1
+        slot.touched = update.ended or 0
+        self.busy -= 1
+        self._report(update)
+
+    async def _rest(self) -> None:
+        rest = self._loop.create_future()
+        self._resting.append(rest)
+        try:
+            await rest
+        except asyncio.CancelledError:
+            with suppress(ValueError):
+                self._resting.remove(rest)
+            raise
+        finally:
+            self._stirred = False
+
+
+async def _forget_cancel(own: asyncio.Task[None]) -> None:
+    """The cancelled operation has ended: nothing of its cancellation may reach the next one.
+
+    Its trigger may have ended before the cancellation was thrown; then it is thrown here.
+    """
+    own.uncancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)

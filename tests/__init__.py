@@ -1,0 +1,1 @@
+"""The tests: folders mirror `src/opwright`, and each test states one promise."""

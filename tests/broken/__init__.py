@@ -1,0 +1,1 @@
+"""Wrong variants of what matters, and the proof that the contract suite notices each."""

@@ -1,0 +1,1 @@
+"""What every engine must keep: each promise is tested on SQLite and on PostgreSQL with the same words."""

@@ -1,0 +1,1 @@
+"""The documents say only what is true."""

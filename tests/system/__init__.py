@@ -1,0 +1,1 @@
+"""Tests against programs that Debian packages; `make test-system` runs them."""
