@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from opwright.app.host import Host
 from opwright.app.target import Target, locate
@@ -84,13 +84,27 @@ class Opwright:
     @overload
     def operation(self, function: Callable[P, R], /) -> Trigger[P, R]: ...
     @overload
-    def operation(self, **options: Unpack[TriggerOptions]) -> _Decorator: ...
-    def operation(self, function: Any = None, /, **options: Unpack[TriggerOptions]) -> Any:
+    def operation(
+        self,
+        *,
+        name: str = ...,
+        queue: str = ...,
+        priority: int = ...,
+        retries: int = ...,
+        recoveries: int = ...,
+        timeout: float | None = ...,
+        backoff: Backoff | float = ...,
+    ) -> _Decorator: ...
+    def operation(self, function: Any = None, /, **options: Any) -> Any:
         """Register a function, synchronous or not, as a trigger; the options are those of TriggerOptions.
 
         Raises ConfigurationError when the name is taken, InvalidOperation when an option does not fit.
         """
-        return self._register(function, options) if function is not None else lambda found: self._register(found, options)
+        unknown = options.keys() - TriggerOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"operation() takes no option {', '.join(sorted(unknown))}")
+        given = cast("TriggerOptions", options)
+        return self._register(function, given) if function is not None else lambda found: self._register(found, given)
 
     def _register(self, function: Callable[..., Any], options: TriggerOptions) -> Trigger[..., Any]:
         budget = budgets(

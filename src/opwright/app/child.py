@@ -1,4 +1,4 @@
-"""What a worker process runs: ``python -m opwright.app.child <target> <fd> <slots>``."""
+"""What a worker process runs: it imports the application, then serves its host."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from opwright.workers.runner import Runner
 
 
 def command(target: Target, slots: int) -> list[str]:
-    """The command line of a worker, but for its file descriptor, which goes in before the slots."""
-    return [sys.executable, "-m", "opwright.app.child", msgspec.json.encode(target).decode(), str(slots)]
+    """The command line of a worker, to which its file descriptor is added."""
+    program = "import sys; from opwright.app.child import main; main(sys.argv[1:])"
+    return [sys.executable, "-c", program, msgspec.json.encode(target).decode(), str(slots)]
 
 
 def main(arguments: list[str]) -> None:
@@ -32,6 +33,3 @@ def _prepare(target: Target) -> Runner:
     registry.prepare()
     return registry  # type: ignore[no-any-return]
 
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

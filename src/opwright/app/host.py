@@ -178,8 +178,7 @@ class Host:
         slots = settings.slots or 1
         before = child.command(self._target(), slots)
         return ProcessPool(
-            lambda fd: [*before, str(fd)], workers=settings.workers, slots=slots,
-            on_updates=scheduler.updates, on_room=scheduler.room,
+            lambda fd: [*before, str(fd)], settings.workers, on_updates=scheduler.updates, on_room=scheduler.room,
             recycle_after=settings.recycle_after, recycle_memory=_bytes(settings.recycle_megabytes),
         )  # fmt: skip
 

@@ -90,11 +90,13 @@ class Child(asyncio.Protocol):
         self._touched = _now()
         self.pid = self.process.pid
         emit("worker.started", worker=name, pid=self.pid)
-        Thread(target=self._await_exit, name=f"opwright {name}", daemon=True).start()
 
     async def connect(self) -> None:
-        """Open the channel."""
-        await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+        """Open the channel; from then on its death is noticed too."""
+        try:
+            await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+        finally:
+            Thread(target=self._await_exit, name=f"opwright {self.name}", daemon=True).start()
 
     # ------------------------------------------------------------------------------------ what it is and does
 
@@ -155,15 +157,17 @@ class Child(asyncio.Protocol):
         if len(self.ledger) > self.ledger.slots:
             self._say(Recall())
 
-    def retire(self, reason: str) -> None:
+    def retire(self) -> None:
         """Give it nothing more, and let it leave when what runs in it has ended."""
-        if self.retiring or self._dead:
-            return
         self.retiring = True
-        emit("worker.recycled", worker=self.name, pid=self.pid, reason=reason)
         self.recall()
         self._leave_if_idle()
-        _finish(self.replaceable)
+
+    def _recycle(self, reason: str) -> None:
+        if not self.retiring:
+            emit("worker.recycled", worker=self.name, pid=self.pid, reason=reason)
+            self.retire()
+            _finish(self.replaceable)
 
     def kill(self) -> None:
         """SIGKILL exactly this process."""
@@ -190,6 +194,7 @@ class Child(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._flush()
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -223,7 +228,7 @@ class Child(asyncio.Protocol):
             self._touched = now
         most = self._limits.operations
         if most is not None and self.ledger.finished >= most:
-            self.retire("operations")
+            self._recycle("operations")
         self._leave_if_idle()
         if known:
             self._owner.on_updates(known)
@@ -240,9 +245,9 @@ class Child(asyncio.Protocol):
                 self._fault = error
             case Memory(resident):
                 if self._limits.memory is not None and resident > self._limits.memory:
-                    self.retire("memory")
+                    self._recycle("memory")
             case Leaving():
-                self.retire("signal")
+                self._recycle("signal")
 
     # ----------------------------------------------------------------------------------------------- its death
 

@@ -40,7 +40,7 @@ class Ledger:
 
     def operations(self) -> tuple[int, ...]:
         """What has begun."""
-        return tuple(operation for operation, held in self._held.items() if held.begun is not None)
+        return tuple(held.task.operation for held in self.begun())
 
     def held(self, operation: int, token: int) -> Held | None:
         """The task of this operation under this token."""
