@@ -32,4 +32,3 @@ def _prepare(target: Target) -> Runner:
         raise ConfigurationError(f"{target.variable!r} in {target.module} is {application!r}, not an Opwright application")
     registry.prepare()
     return registry  # type: ignore[no-any-return]
-

@@ -57,6 +57,7 @@ class Host:
         self._housekeeping: Housekeeping
         self._unhook: Callable[[], None] = lambda: None
         self._started = False
+        self._opened = False  # by this host, so it closes the store too
         self._marked: dict[int, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -92,6 +93,7 @@ class Host:
         if self._started:
             return
         self._registry.prepare()
+        self._opened = not self._client.is_open()
         self._store = await self._client.store()
         self._build()
         await self._lease.register()
@@ -118,7 +120,8 @@ class Host:
         with suppress(StoreError):  # a database that is away takes us over by our lease
             await self._lease.say_good_bye()
         emit("host.stopped", host=self.id)
-        await self._client.close()
+        if self._opened:
+            await self._client.close()
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; a second signal stops without waiting for what runs."""

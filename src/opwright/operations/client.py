@@ -40,6 +40,10 @@ class Client:
         """The store of the running event loop."""
         return (await self._opened())[0]
 
+    def is_open(self) -> bool:
+        """Whether the running event loop has a store already."""
+        return asyncio.get_running_loop() in self._stores
+
     async def waiting(self) -> Waiting:
         """What waits for ends, in the running event loop."""
         return (await self._opened())[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opwright.clock import Clock
@@ -23,6 +23,7 @@ from opwright.telemetry import emit
 from opwright.workers.pool import Pool
 
 LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
+CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 
 
@@ -62,6 +63,8 @@ class Scheduler(Service):
         self._due: float | None = None
         self._ended = 0  # since the last claim: the places that really became free
         self._beat = 0.0
+        self._asking = False  # somebody may have asked to cancel what is held here
+        self._asked_at = 0.0
         self._claimed_at = 0.0
         self._doubt = False
 
@@ -100,11 +103,12 @@ class Scheduler(Service):
             return self._rhythm.heartbeat
         if self._doubt:
             await self._reconcile()
-        if (news or beat) and self.holdings.claims:
-            await self._cancel_asked()
+        self._asking = self._asking or news or beat
+        if self._asking and self.holdings.claims and now >= self._asked_at + CANCEL_PERIOD:
+            await self._cancel_asked(now)
         await self._promote_due(now)
         self._return_stale_backlog(now)
-        await self._claim_known(news=news)
+        await self._claim_known()
         if news or beat:
             await self._look()
         return self._pause()
@@ -125,12 +129,11 @@ class Scheduler(Service):
         served = [queue for queue in peek.queues if self._serves(queue)]
         if self._pool().free() > self.holdings.waiting:
             self._more |= dict.fromkeys(served, True)
-            await self._claim_known(news=False)
+            await self._claim_known()
             self.leftover = any(not self._more[queue] for queue in served) or len(served) < len(peek.queues)
 
-    async def _claim_known(self, *, news: bool) -> None:
+    async def _claim_known(self) -> None:
         """Fill the free workers, then the look-ahead, from the queues that may have more."""
-        del news
         demand = max(self._pool().free() - self.holdings.waiting, 0)
         if demand == 0 and self.holdings.waiting:
             demand = min(self._ended, self._look_ahead.size)
@@ -203,6 +206,8 @@ class Scheduler(Service):
         ends = [self._beat] if self._due is None else [self._beat, self._due]
         if self.holdings.waiting:
             ends.append(now + HAND_BACK)
+        if self._asking and self.holdings.claims:
+            ends.append(self._asked_at + CANCEL_PERIOD)
         return max(min(ends) - now, 0.0)
 
     # -- giving ------------------------------------------------------------------------------------------------------
@@ -272,7 +277,8 @@ class Scheduler(Service):
 
     # -- cancel and timeout ------------------------------------------------------------------------------------------
 
-    async def _cancel_asked(self) -> None:
+    async def _cancel_asked(self, now: float) -> None:
+        self._asking, self._asked_at = False, now
         for operation, token in await self._queue.asked(self._lease.host):
             claim = self.holdings.held(operation, token)
             if claim is not None:
@@ -326,12 +332,3 @@ class Scheduler(Service):
 
     def _known(self, operation: int, token: int) -> bool:
         return self.holdings.held(operation, token) is not None or self._settler.has(operation, token)
-
-    @property
-    def triggers(self) -> list[str]:
-        """What this host can run."""
-        return self._triggers
-
-    def running_claims(self, operations: Iterable[int]) -> list[Claim]:
-        """The claims of these operations that are still held."""
-        return [claim for operation in operations if (claim := self.holdings.claims.get(operation)) is not None]

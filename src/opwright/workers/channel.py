@@ -31,7 +31,7 @@ class BadFrame(OpwrightError):
     """What came, or was to be sent, is no frame: it is longer than a frame may be, or holds no message."""
 
 
-class _Message(msgspec.Struct, array_like=True, frozen=True):
+class _Message(msgspec.Struct, array_like=True):
     """Something that one side says to the other."""
 
 

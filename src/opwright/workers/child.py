@@ -84,7 +84,7 @@ class Child(asyncio.Protocol):
         self._congested = self._leaving = self._dead = False
         self._fault: str | None = None
         self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         with theirs:
             self.process = _spawned(command(theirs.fileno()), theirs.fileno(), env)
         self._touched = _now()

@@ -83,7 +83,7 @@ class InlinePool:
         self._slots.add(task)
         return True
 
-    def cancel(self, operation: int, token: int, kill_after: float) -> None:  # noqa: ARG002 - nothing to kill
+    def cancel(self, operation: int, token: int, kill_after: float) -> None:
         task = self._slots.cancel(operation, token)
         if task is not None:
             self._report(returned(task))

@@ -99,8 +99,8 @@ class ProcessPool:
         """Start a worker and stay with it until another is needed. Returns why it did not become ready."""
         try:
             child = Child(f"worker-{next(self._numbers)}", self._command, self._env, self._limits, self)
-        except OSError as error:
-            return f"no process could be started: {error}"
+        except OSError as refused:
+            return f"no process could be started: {refused}"
         self._children.append(child)
         await child.connect()
         error = await child.heated
@@ -174,14 +174,14 @@ class ProcessPool:
         """Pass them on. Whatever the receiver raises is its own; the channel must go on."""
         try:
             self._tell_updates(updates)
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             logger.exception("updates of %d operations were not taken", len(updates))
 
     def on_room(self) -> None:
         """Pass it on, as above."""
         try:
             self._tell_room()
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             logger.exception("room for operations was not taken")
 
     def on_dead(self, child: Child) -> None:

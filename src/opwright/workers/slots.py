@@ -79,7 +79,7 @@ class Slots:
         """End every slot. What waits is no longer begun; what still runs is given up, and no report of it follows."""
         self._closing = True
         if self.busy:
-            self._report = lambda update: None
+            self._report = _ignore
         for rest in self._resting:
             rest.set_result(None)
         self._resting.clear()
@@ -230,6 +230,10 @@ class Slots:
             raise
         finally:
             self._stirred = False
+
+
+def _ignore(update: StatusUpdate) -> None:
+    """Nobody waits for it any more."""
 
 
 async def _forget_cancel(own: asyncio.Task[None]) -> None:

@@ -1,0 +1,62 @@
+"""Hosts to measure: one in this process, one in a process of its own."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Unpack
+
+import msgspec
+import psutil
+
+from benchmarks.application import Application
+from opwright import Host
+from opwright.settings import Overrides
+
+WARM_UP = 500  # operations, so that statements are prepared and triggers measured before the clock starts
+
+
+@asynccontextmanager
+async def host_here(application: Application, **settings: Unpack[Overrides]) -> AsyncIterator[Host]:
+    """A host in this event loop, warm and idle."""
+    async with application.ops.host(**settings) as host:
+        while host.pending():
+            await asyncio.sleep(0.01)
+        await warm_up(application)
+        yield host
+
+
+@asynccontextmanager
+async def host_apart(application: Application, **settings: Unpack[Overrides]) -> AsyncIterator[psutil.Process]:
+    """A host in a process of its own on the same database, warm and idle."""
+    command = [sys.executable, "-m", "benchmarks.worker", msgspec.json.encode(settings).decode()]
+    process = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        if await asyncio.to_thread(process.stdout.readline) != "ready\n":
+            raise RuntimeError("the host did not start; what it said stands above")
+        async with application.ops:
+            await warm_up(application)
+            yield psutil.Process(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.communicate)
+
+
+async def warm_up(application: Application) -> None:
+    """Have some operations done, then let everything come to rest."""
+    await drained(application, WARM_UP)
+    await asyncio.sleep(0.3)
+
+
+async def drained(application: Application, count: int) -> None:
+    """Submit in one transaction, and wait until every operation has ended."""
+    handles = await application.nothing.submit_many([(number,) for number in range(count)])
+    await ended(application, [handles[-1].id, *(handle.id for handle in handles[: -1 : max(count // 100, 1)])])
+
+
+async def ended(application: Application, operations: list[int]) -> None:
+    """Wait for the end of all these operations."""
+    await asyncio.gather(*(application.ops.handle(operation).result() for operation in operations))

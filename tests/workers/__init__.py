@@ -1,0 +1,1 @@
+"""Worker pools, with real processes."""
