@@ -4,9 +4,10 @@ A figure says little alone: machines differ. So each names its floor, the same w
 and what is compared is the ratio.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import Any
 
 from benchmarks.bench import Bench
 
@@ -23,7 +24,7 @@ class Figure:
     goal: str | None = None
 
 
-Run = Callable[[Bench], Awaitable[list[Figure]]]
+Run = Callable[[Bench], Coroutine[Any, Any, list[Figure]]]
 
 
 @dataclass(frozen=True, slots=True)

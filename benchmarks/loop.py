@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 try:
@@ -10,7 +11,7 @@ except ImportError:  # no wheel for this platform
     LOOP = "asyncio"
     _factory = asyncio.new_event_loop
 else:
-    LOOP = f"uvloop {uvloop.__version__}"
+    LOOP = f"uvloop {version('uvloop')}"
     _factory = uvloop.new_event_loop
 
 T = TypeVar("T")

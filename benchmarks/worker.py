@@ -3,13 +3,13 @@
 ``python -m benchmarks.worker '{"pool": "inline"}'`` is a host, which says ``ready`` once its workers are.
 """
 
-import asyncio
 import os
 import sys
 
 import msgspec
 
 from benchmarks.application import Application
+from benchmarks.hosts import heated
 from benchmarks.loop import run
 from opwright.settings import Overrides
 
@@ -21,8 +21,7 @@ async def serve(settings: Overrides) -> None:
     """Be a host until a signal comes."""
     host = ops.host(**settings)
     await host.start()
-    while host.pending():
-        await asyncio.sleep(0.01)
+    await heated(host)
     print("ready", flush=True)
     await host.run()
 

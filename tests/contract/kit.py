@@ -181,3 +181,10 @@ async def promptly(work: Awaitable[T]) -> T:
         task.cancel()
     assert done, "it waited for somebody"
     return await task
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a moment that a query can see; its round trip is the pause."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            pass

@@ -95,7 +95,7 @@ class Opwright:
         timeout: float | None = ...,
         backoff: Backoff | float = ...,
     ) -> _Decorator: ...
-    def operation(self, function: Any = None, /, **options: Any) -> Any:
+    def operation(self, function: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] # mypy wants each keyword spelt twice
         """Register a function, synchronous or not, as a trigger; the options are those of TriggerOptions.
 
         Raises ConfigurationError when the name is taken, InvalidOperation when an option does not fit.

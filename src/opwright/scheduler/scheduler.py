@@ -127,8 +127,8 @@ class Scheduler(Service):
         if self._due is not None and peek.due is not None and peek.due <= peek.now:
             await self._promote_due(self._due)
         served = [queue for queue in peek.queues if self._serves(queue)]
+        self._more |= dict.fromkeys(served, True)
         if self._pool().free() > self.holdings.waiting:
-            self._more |= dict.fromkeys(served, True)
             await self._claim_known()
             self.leftover = any(not self._more[queue] for queue in served) or len(served) < len(peek.queues)
 

@@ -1,17 +1,13 @@
 """What host and worker say to each other: messages, in frames, over one end each of a socket pair.
 
 A frame is four bytes of length, big-endian, and a msgpack array of messages. What costs is the number of frames, not
-their size, so both sides gather: the host what it places within one turn of its loop, the worker what ends while
-a frame is being sent.
+their size, so the host gathers what it places within one turn of its loop. A worker sends each end at once: an end that
+was not sent is lost when the next operation crashes, and then the wrong one would be charged with the death.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Generic, TypeVar
 
 import msgspec
@@ -20,8 +16,6 @@ from opwright.errors import OpwrightError
 from opwright.model.worker import StatusUpdate, Task
 
 LARGEST_FRAME = 64 * 1024 * 1024  # bytes; a longer one is no frame of ours
-MOST_GATHERED = 256  # messages in one frame, and
-LARGEST_GATHERED = 1024 * 1024  # characters of results, after which a frame is sent before it grows
 
 _HEADER = 4
 _encode = msgspec.msgpack.Encoder().encode
@@ -93,8 +87,7 @@ def frames(messages: Sequence[ToWorker] | Sequence[ToHost]) -> Iterator[bytes]:
     """The messages in as few frames as can hold them, mostly one."""
     body = _encode(messages)
     if len(body) <= LARGEST_FRAME:
-        yield len(body).to_bytes(_HEADER, "big")
-        yield body
+        yield len(body).to_bytes(_HEADER, "big") + body
     elif len(messages) > 1:
         half = len(messages) // 2
         yield from frames(messages[:half])
@@ -157,43 +150,3 @@ def host_reader() -> FrameReader[ToHost]:
 def worker_reader() -> FrameReader[ToWorker]:
     """Reads what the host says."""
     return FrameReader(msgspec.msgpack.Decoder(list[ToWorker]))
-
-
-class Outbox:
-    """What a worker has to say, sent by a thread of its own: at once, gathered only while a frame is on its way."""
-
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._queue: SimpleQueue[ToHost | None] = SimpleQueue()
-        self.put = self._queue.put  # from any thread, and from a signal handler
-        self._thread = Thread(target=self._send, name="opwright outbox", daemon=True)
-        self._thread.start()
-
-    def close(self, timeout: float) -> None:
-        """Send what is left, for at most so many seconds."""
-        self.put(None)
-        self._thread.join(timeout)
-
-    def _send(self) -> None:
-        with suppress(OSError):  # the host is gone; the reading thread ends this process
-            while (first := self._queue.get()) is not None:
-                batch, closing = self._gather(first)
-                for part in frames(batch):
-                    self._channel.sendall(part)
-                if closing:
-                    return
-
-    def _gather(self, first: ToHost) -> tuple[list[ToHost], bool]:
-        batch, size = [first], _weight(first)
-        with suppress(Empty):
-            while len(batch) < MOST_GATHERED and size < LARGEST_GATHERED:
-                message = self._queue.get_nowait()
-                if message is None:
-                    return batch, True
-                batch.append(message)
-                size += _weight(message)
-        return batch, False
-
-
-def _weight(message: ToHost) -> int:
-    return len(message.update.result or "") if isinstance(message, Ended) else 0

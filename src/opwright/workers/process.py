@@ -1,7 +1,6 @@
 """A worker's own side: what runs in each child process.
 
-The main thread runs the event loop and the triggers, so that a signal can interrupt a synchronous one. A thread reads the
-channel, so that the host is heard whatever a trigger does; when the host is gone it ends the process. Another one sends.
+The main thread runs the event loop and the triggers, so that a signal can interrupt a synchronous one.
 """
 
 from __future__ import annotations
@@ -20,22 +19,9 @@ from typing import NoReturn
 
 from opwright.errors import OperationCancelled
 from opwright.model.worker import StatusUpdate, Task
-from opwright.workers.channel import (
-    BadFrame,
-    Broken,
-    Cancel,
-    Ended,
-    Give,
-    Leave,
-    Leaving,
-    Memory,
-    Outbox,
-    Ready,
-    Recall,
-    ToWorker,
-    worker_reader,
-)
+from opwright.workers.channel import Broken, Cancel, Ended, Give, Leave, Leaving, Memory, Ready, Recall, ToWorker
 from opwright.workers.failure import failure_text
+from opwright.workers.line import Line
 from opwright.workers.memory import resident
 from opwright.workers.pool import returned
 from opwright.workers.runner import Runner
@@ -44,8 +30,6 @@ from opwright.workers.slots import Slots
 Prepare = Callable[[], Runner | Awaitable[Runner]]
 
 WEIGHED_EVERY = 1.0  # seconds at least between two reports of memory
-LAST_WORDS = 5.0  # seconds to send what is left before the process ends
-RECEIVED_AT_ONCE = 256 * 1024  # bytes
 
 _PR_SET_PDEATHSIG = 1
 
@@ -64,24 +48,21 @@ def serve(fd: int, prepare: Prepare, slots: int = 1) -> None:
 
 class _Worker:
     def __init__(self, channel: socket.socket, count: int) -> None:
-        self._channel = channel
         self._count = count
-        self._outbox = Outbox(channel)
         self._slots: Slots | None = None
         self._signalled = False  # the next SIGTERM is our own
         self._weighed = 0.0
         self._weighing = False
+        self._line = Line(channel, self._obey_all, self._occupied)
 
     def run(self, prepare: Prepare) -> None:
-        threading.Thread(target=self._listen, name="opwright channel", daemon=True).start()
         try:
             prepared = prepare()
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the host must be told
             self._give_up(error)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(prepared))
-        self._outbox.close(LAST_WORDS)
-        self._channel.detach()  # stays open until the process has really ended: its end is the host's sign
+        self._line.detach()
 
     async def _serve(self, prepared: Runner | Awaitable[Runner]) -> None:
         try:
@@ -94,21 +75,29 @@ class _Worker:
         self._slots = Slots(runner, self._count, self._report, interrupt)
         self._slots.start()
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        self._outbox.put(Ready(self._count))
+        self._loop.add_reader(self._line.fileno(), self._line.hear)
+        self._line.say(Ready(self._count))
         await self._left.wait()
+        self._loop.remove_reader(self._line.fileno())
         await self._slots.close()
 
     def _give_up(self, error: BaseException) -> NoReturn:
-        self._outbox.put(Broken(failure_text(error)))
-        self._outbox.close(LAST_WORDS)
+        self._line.say(Broken(failure_text(error)))
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)  # whatever half of the application has started
 
+    def _occupied(self) -> int | None:
+        """See Line. Before it is ready, setting up the application keeps the main thread."""
+        slots = self._slots
+        if slots is None:
+            return 0
+        return slots.begun if slots.busy or slots.waiting else None
+
     # ----------------------------------------------------------------------------------- in the main thread
 
     def _report(self, update: StatusUpdate) -> None:
-        self._outbox.put(Ended(update))
+        self._line.say(Ended(update))
         if not self._weighing:
             self._weighing = True
             pause = self._weighed + WEIGHED_EVERY - self._loop.time()
@@ -116,7 +105,7 @@ class _Worker:
 
     def _weigh(self) -> None:
         self._weighing, self._weighed = False, self._loop.time()
-        self._outbox.put(Memory(resident()))
+        self._line.say(Memory(resident()))
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         """Runs between two steps of the main thread. It can only hit the operation that was asked: it looks at the mark."""
@@ -126,21 +115,11 @@ class _Worker:
             attempt.exposed = False
             raise OperationCancelled("asked to stop")
         if not own:
-            self._outbox.put(Leaving())
+            self._loop.call_soon_threadsafe(self._line.say, Leaving())  # not here: the line may be in use
 
-    # -------------------------------------------------------------------------------- in the channel's thread
+    # ------------------------------------------------------------------------------------- in either thread
 
-    def _listen(self) -> None:
-        """Hear the host, until it is gone: then its operations will be claimed elsewhere, so this process ends at once."""
-        reader = worker_reader()
-        try:
-            while data := self._channel.recv(RECEIVED_AT_ONCE):
-                self._hear(reader.feed(data))
-        except (OSError, BadFrame) as error:
-            sys.stderr.write(f"opwright worker {os.getpid()}: {error}\n")
-        os._exit(1)
-
-    def _hear(self, messages: list[ToWorker]) -> None:
+    def _obey_all(self, messages: list[ToWorker]) -> None:
         slots = self._slots
         if slots is None:
             return  # the host gives nothing to a worker that is not ready
@@ -167,7 +146,7 @@ class _Worker:
 
     def _give_back(self, tasks: list[Task]) -> None:
         for task in tasks:
-            self._outbox.put(Ended(returned(task)))
+            self._line.say(Ended(returned(task)))
 
     def _interrupt(self) -> None:
         self._signalled = True
@@ -185,7 +164,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 def _die_with_host() -> None:
     """Let the kernel kill this process when its host dies, also while a trigger holds the interpreter.
 
-    A host that had died before is seen as the end of the channel by the thread that reads it.
+    A host that had died before is seen as the end of the channel by the thread that stands in until the worker is ready.
     """
     if sys.platform == "linux":
         try:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from threading import Lock
+from threading import Lock, get_ident
 
 from opwright.clock import MILLISECOND, SystemClock
 from opwright.model.worker import StatusUpdate, Task
@@ -59,6 +59,7 @@ class Slots:
     ) -> None:
         self.slots = tuple(Slot(number) for number in range(1, count + 1))
         self.busy = 0
+        self.begun = 0
         self._find = runner.find
         self._report = report
         self._interrupt = interrupt
@@ -71,6 +72,7 @@ class Slots:
     def start(self) -> None:
         """Open the slots, in the running loop; the context of this call is the base of every operation's own."""
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._base = copy_context()
         for slot in self.slots:
             self._launch(slot)
@@ -102,7 +104,10 @@ class Slots:
     def put(self, tasks: Sequence[Task]) -> None:
         """Queue tasks, from any thread."""
         self._queue.extend(tasks)
-        self._loop.call_soon_threadsafe(self.stir)
+        if get_ident() == self._thread:
+            self.stir()
+        else:
+            self._loop.call_soon_threadsafe(self.stir)
 
     def take_back(self) -> list[Task]:
         """Take everything that has not begun, in order."""
@@ -197,6 +202,7 @@ class Slots:
                 return None
             slot.attempt = attempt = Attempt(self._queue.popleft())
         self.busy += 1
+        self.begun += 1
         return attempt
 
     async def _perform(self, attempt: Attempt) -> StatusUpdate:

@@ -1,0 +1,85 @@
+"""How soon an idle host begins what is submitted: from the call of ``submit``, and from its return, until the trigger runs."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from benchmarks.application import Application
+from benchmarks.bench import Bench, Engine
+from benchmarks.figures import Figure, latency, measure
+from benchmarks.gaps import gap
+from benchmarks.hosts import host_apart, host_here
+
+Hosted = Callable[[Application], AbstractAsyncContextManager[Any]]
+
+GOAL = "p50 ≤ 1.1, p99 ≤ 1.95 ms"
+BEAT = 2.0  # seconds, the default heartbeat
+
+
+@measure("pickup.postgresql.here", "pickup.postgresql.here.returned", floors=["floor.postgresql.pickup"])
+async def postgresql_here(bench: Bench) -> list[Figure]:
+    """Submitter and host in one process."""
+    return await _figures(bench, "postgresql", "here", lambda one: host_here(one, pool="inline"))
+
+
+@measure("pickup.postgresql.apart", "pickup.postgresql.apart.returned", floors=["floor.postgresql.pickup"])
+async def postgresql_apart(bench: Bench) -> list[Figure]:
+    """The host in another process."""
+    return await _figures(bench, "postgresql", "apart", lambda one: host_apart(one, pool="inline"))
+
+
+@measure("pickup.postgresql.workers", "pickup.postgresql.workers.returned", floors=["floor.postgresql.pickup"])
+async def postgresql_workers(bench: Bench) -> list[Figure]:
+    """The host in another process, with worker processes."""
+    return await _figures(bench, "postgresql", "workers", lambda one: host_apart(one, pool="process", workers=2))
+
+
+@measure("pickup.postgresql.polling")
+async def postgresql_polling(bench: Bench) -> list[Figure]:
+    """No notifications, as behind PgBouncer: the heartbeat alone finds what was submitted, whenever that was."""
+    with bench.database("postgresql") as url:
+        os.environ["OPWRIGHT_URL"] = f"{url}?pooled=true"  # for the host alone
+        application = Application.on(url)
+        async with host_apart(application, pool="inline", heartbeat=BEAT):
+            waits = await _waits(application, bench.amount(300, 40))
+    return [latency("pickup.postgresql.polling", [called for called, _ in waits])]
+
+
+@measure("pickup.sqlite.here", "pickup.sqlite.here.returned", floors=["floor.sqlite.pickup"])
+async def sqlite_here(bench: Bench) -> list[Figure]:
+    """Submitter and host in one process."""
+    return await _figures(bench, "sqlite", "here", lambda one: host_here(one, pool="inline"))
+
+
+@measure("pickup.sqlite.apart", "pickup.sqlite.apart.returned", floors=["floor.sqlite.pickup"])
+async def sqlite_apart(bench: Bench) -> list[Figure]:
+    """The host in another process, which looks at the file every 20 ms."""
+    return await _figures(bench, "sqlite", "apart", lambda one: host_apart(one, pool="inline"))
+
+
+async def _figures(bench: Bench, engine: Engine, where: str, hosted: Hosted) -> list[Figure]:
+    with bench.database(engine) as url:
+        application = Application.on(url)
+        async with hosted(application):
+            waits = await _waits(application, bench.amount(300, 20))
+    called, returned = zip(*waits, strict=True)
+    name, floor = f"pickup.{engine}.{where}", f"floor.{engine}.pickup"
+    goal = GOAL if engine == "postgresql" else None
+    return [latency(name, called, floor=floor, goal=goal), latency(f"{name}.returned", returned)]
+
+
+async def _waits(application: Application, samples: int) -> list[tuple[float, float]]:
+    """Seconds from call and from return. The begins are asked for afterwards: nobody polls while an operation is on its way."""
+    moments = []
+    for number in range(samples):
+        await gap()
+        called = time.monotonic_ns()
+        handle = await application.began.submit(number)
+        moments.append((called, time.monotonic_ns(), handle))
+    waits = []
+    for called, returned, handle in moments:
+        began = await handle.result()
+        waits.append(((began - called) / 1e9, (began - returned) / 1e9))
+    return waits

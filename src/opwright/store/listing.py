@@ -1,0 +1,151 @@
+"""What operators ask: pages of operations, what waits for whom, and what a database looks like before anything is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from opwright.errors import OperationNotFound
+from opwright.model.claim import DelayReason
+from opwright.model.operation import Operation
+from opwright.model.options import Options
+from opwright.model.status import OutcomeCode, Status
+from opwright.store.engine import Engine, Lane
+from opwright.store.migrations import Migration, migrations
+from opwright.store.operations import _operation
+from opwright.store.postgresql import PostgresEngine, _translate
+from opwright.store.sqlite import SqliteEngine
+from opwright.store.sqlite_file import translate
+
+LAST = 2**63 - 1
+_UNHAPPY = {Status.FAILED: OutcomeCode.FAILED, Status.CANCELLED: OutcomeCode.CANCELLED}
+_LOOK = """
+select current_setting('server_version') as version, pg_backend_pid() as pid, pg_is_in_recovery() as standby,
+  has_database_privilege(current_database(), 'create') as may_install,
+  to_regclass(quote_ident($1) || '.migrations') is not null as installed
+"""
+
+
+class Standing(NamedTuple):
+    """What the view leaves out about one operation. Times are microseconds."""
+
+    options: Options
+    reason: DelayReason | None
+    updated: int | None
+    cancel_asked: int | None
+    host_name: str | None
+
+
+class ReadyWork(NamedTuple):
+    """How many operations of a trigger are ready in a queue, and the oldest of them."""
+
+    queue: str
+    trigger: str
+    operations: int
+    oldest: int
+
+
+class Listing:
+    """Pages of operations, for people."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def page(
+        self, limit: int, *, status: Status | None = None, trigger: str | None = None, before: int | None = None
+    ) -> list[Operation]:
+        """A page of operations; ``before`` is the id of the last one of the page before.
+
+        The newest come first; of FAILED and of CANCELLED the last to end.
+        """
+        values: dict[str, Any] = {"trigger": trigger, "limit": limit, "before": LAST if before is None else before}
+        if status in _UNHAPPY:
+            rows = await self._engine.run("listed_unhappy", status=int(_UNHAPPY[status]), **values)
+        else:
+            rows = await self._engine.run("listed" if status is None else f"listed_{status.value.lower()}", **values)
+        return [_operation(row) for row in rows]
+
+    async def standing(self, operation: int) -> Standing:
+        """The rest of what is known about one operation. Raises OperationNotFound."""
+        rows = await self._engine.run("standing", operation=operation)
+        if not rows:
+            raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
+        options, reason, updated, cancel_asked, host_name = rows[0]
+        budgets = Options() if options is None else msgspec.json.decode(options, type=Options)
+        return Standing(budgets, None if reason is None else DelayReason(reason), updated, cancel_asked, host_name)
+
+    async def ready_work(self) -> list[ReadyWork]:
+        """What is ready, by queue and trigger."""
+        return [ReadyWork(*row) for row in await self._engine.run("ready_work")]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A database as it is found: nothing in it was changed, and nothing made."""
+
+    server: str
+    known: tuple[Migration, ...]
+    applied: frozenset[int] = frozenset()
+    exists: bool = True
+    may_install: bool = True
+    standby: bool = False
+    pooler: bool = False
+
+    @property
+    def missing(self) -> list[Migration]:
+        """Migrations that this program knows and the database lacks."""
+        return [step for step in self.known if step.version not in self.applied]
+
+    @property
+    def too_new(self) -> bool:
+        """Whether a newer program has migrated it."""
+        return max(self.applied, default=0) > self.known[-1].version
+
+
+async def survey(engine: Engine) -> Survey:
+    """Look at a database without opening it for work. Raises StoreError, StoreUnavailable."""
+    if isinstance(engine, PostgresEngine):
+        return await _survey_postgresql(engine)
+    if isinstance(engine, SqliteEngine):
+        return await asyncio.to_thread(_survey_sqlite, engine)
+    raise TypeError(f"{type(engine).__name__} cannot be surveyed")
+
+
+async def _survey_postgresql(engine: PostgresEngine) -> Survey:
+    try:
+        raw = (await engine.connect(Lane.CONTROL)).raw
+        try:
+            async with raw.transaction():  # behind PgBouncer one question must meet one server
+                row = await raw.fetchrow(_LOOK, engine.schema)
+                versions = await raw.fetch(f"select version from {engine.schema}.migrations") if row["installed"] else []
+                pooler = raw.get_server_pid() != row["pid"]  # a pooler makes up the number that it gives its clients
+        finally:
+            await raw.close(timeout=2)
+    except Exception as error:
+        raise _translate(error) from error
+    return Survey(
+        f"PostgreSQL {row['version'].split()[0]}", migrations(engine.dialect, engine.schema), frozenset(one[0] for one in versions),
+        may_install=row["may_install"], standby=row["standby"], pooler=pooler,
+    )  # fmt: skip
+
+
+def _survey_sqlite(engine: SqliteEngine) -> Survey:
+    server, known = f"SQLite {sqlite3.sqlite_version}", migrations(engine.dialect, engine.schema)
+    exists = engine.path.exists()
+    may_write = os.access(engine.path if exists else engine.path.parent, os.W_OK)
+    if not exists:
+        return Survey(server, known, exists=False, may_install=may_write)
+    table = f"{engine.dialect.schema_text(engine.schema)}migrations"
+    try:
+        with closing(sqlite3.connect(f"{engine.path.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("select 1 from sqlite_master where name = ?", [table]).fetchall()
+            versions = connection.execute(f"select version from {table}").fetchall() if found else []
+    except sqlite3.Error as error:
+        raise translate(error) from error
+    return Survey(server, known, frozenset(row[0] for row in versions), may_install=may_write)

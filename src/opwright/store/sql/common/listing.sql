@@ -1,0 +1,71 @@
+-- name: listed
+-- The operations of any status, the newest first, before an id.
+select v.* from opwright.overview v
+where v.id < :before and (cast(:trigger as text) is null or v.trigger = :trigger)
+order by v.id desc limit :limit
+
+-- name: listed_pending
+-- What waits for a worker: ready, due later, or claimed ahead. Costs what is pending, never what has ended.
+select v.* from opwright.overview v where v.id in (
+  select operation from (
+    select r.operation from opwright.ready r
+    where r.operation < :before and (cast(:trigger as text) is null or r.trigger = :trigger)
+    union all
+    select d.operation from opwright.delayed d
+    where d.reason <> 3 and d.operation < :before and (cast(:trigger as text) is null or d.trigger = :trigger)
+    union all
+    select c.operation from opwright.claimed c join opwright.operations o on o.id = c.operation
+    where c.ahead and c.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)) p
+  order by operation desc limit :limit)
+order by v.id desc
+
+-- name: listed_processing
+-- What hosts hold and do not merely hold ahead.
+select v.* from opwright.overview v where v.id in (
+  select c.operation from opwright.claimed c join opwright.operations o on o.id = c.operation
+  where not c.ahead and c.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)
+  order by c.operation desc limit :limit)
+order by v.id desc
+
+-- name: listed_wait
+-- What its trigger wants to be asked about again.
+select v.* from opwright.overview v where v.id in (
+  select d.operation from opwright.delayed d
+  where d.reason = 3 and d.operation < :before and (cast(:trigger as text) is null or d.trigger = :trigger)
+  order by d.operation desc limit :limit)
+order by v.id desc
+
+-- name: listed_succeeded
+-- Most ends are successes, so a walk down the primary key finds a page at once.
+select v.* from opwright.overview v where v.id in (
+  select e.operation from opwright.outcomes e join opwright.operations o on o.id = e.operation
+  where e.status = 1 and e.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)
+  order by e.operation desc limit :limit)
+order by v.id desc
+
+-- name: listed_unhappy
+-- FAILED or CANCELLED, the last to end first: the order of their index. `before` is the last operation of the page before.
+select v.* from (
+  select e.operation, e.ended from opwright.outcomes e join opwright.operations o on o.id = e.operation
+  where e.status = :status and e.status <> 1 and (cast(:trigger as text) is null or o.trigger = :trigger)
+    and (e.ended, e.operation) < (
+      coalesce((select b.ended from opwright.outcomes b where b.operation = :before), 9223372036854775807), :before)
+  order by e.ended desc, e.operation desc limit :limit) page
+join opwright.overview v on v.id = page.operation
+order by page.ended desc, page.operation desc
+
+-- name: standing
+-- What the view leaves out about one operation: its budgets, why it waits, its last sign of life, who wants it cancelled.
+select o.options, d.reason, c.updated, x.at as cancel_asked, h.name as host_name
+from opwright.operations o
+left join opwright.delayed d on d.operation = o.id
+left join opwright.claimed c on c.operation = o.id
+left join opwright.outcomes e on e.operation = o.id
+left join opwright.cancel_requests x on x.operation = o.id
+left join opwright.hosts h on h.id = coalesce(e.host, c.host)
+where o.id = :operation
+
+-- name: ready_work
+-- What is ready, by queue and trigger. Costs a walk through all that is ready.
+select queue, trigger, count(*) as operations, min(operation) as oldest
+from opwright.ready group by queue, trigger order by queue, trigger
