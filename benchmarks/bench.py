@@ -20,10 +20,10 @@ DISK = Path("/var/tmp")  # unlike /tmp and /dev/shm it is never memory
 class Bench(ExitStack):
     """Holds the server; use it as a context. ``quick`` does a small part of everything."""
 
-    def __init__(self, *, quick: bool, repeats: int) -> None:
+    def __init__(self, *, quick: bool, rounds: int) -> None:
         super().__init__()
         self.quick = quick
-        self.repeats = 1 if quick else repeats
+        self.rounds = 1 if quick else rounds
         self.folder = self._on_disk()
 
     def amount(self, full: int, quick: int) -> int:
@@ -38,6 +38,11 @@ class Bench(ExitStack):
             server.execute(*(f"alter system set {name} = '{value}'" for name, value in TUNING.items()))
             server.restart()
         return server
+
+    @property
+    def used_postgresql(self) -> bool:
+        """Whether any measure asked for the server."""
+        return "server" in vars(self)
 
     @contextmanager
     def database(self, engine: Engine) -> Iterator[str]:

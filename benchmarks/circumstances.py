@@ -38,7 +38,7 @@ def circumstances(bench: Bench) -> dict[str, Any]:
             **{name: version(name) for name in ("opwright", "asyncpg", "msgspec")},
         },
         "quick": bench.quick,
-        "repeats": bench.repeats,
+        "rounds": bench.rounds,
     }
 
 

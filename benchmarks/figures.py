@@ -4,24 +4,57 @@ A figure says little alone: machines differ. So each names its floor, the same w
 and what is compared is the ratio.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.bench import Bench
+
+RATE, WAIT = "/s", "ms"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. ``parts`` holds what belongs to it, such as percentiles or the repeats."""
+    """Something measured several times: rates, waits, or plain sizes. Its value is the median."""
 
     name: str
-    value: float
+    values: tuple[float, ...]
     unit: str
-    parts: dict[str, float] = field(default_factory=dict)
     floor: str | None = None
     goal: str | None = None
+
+    @property
+    def value(self) -> float:
+        """The number to compare."""
+        return median(self.values)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What the median hides."""
+        if self.unit != WAIT:
+            return {"least": min(self.values), "most": max(self.values)}
+        cuts = quantiles(self.values, n=100, method="inclusive")
+        return {"p95": cuts[94], "p99": cuts[98], "samples": float(len(self.values))}
+
+    def ratio(self, figures: Mapping[str, Self]) -> float | None:
+        """The figure as a multiple of its floor."""
+        floor = figures.get(self.floor or "")
+        return self.value / floor.value if floor else None
+
+    def joined(self, earlier: Self | None) -> Self:
+        """With the values of an earlier round."""
+        return replace(self, values=earlier.values + self.values) if earlier else self
+
+
+def rate(name: str, rate: float, *, floor: str | None = None, goal: str | None = None) -> Figure:
+    """So many in a second."""
+    return Figure(name, (rate,), RATE, floor, goal)
+
+
+def waits(name: str, seconds: Sequence[float], *, floor: str | None = None, goal: str | None = None) -> Figure:
+    """Waits in milliseconds."""
+    return Figure(name, tuple(one * 1e3 for one in seconds), WAIT, floor, goal)
 
 
 Run = Callable[[Bench], Coroutine[Any, Any, list[Figure]]]
@@ -29,52 +62,42 @@ Run = Callable[[Bench], Coroutine[Any, Any, list[Figure]]]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something to measure, the floors to measure with it, and which figures it yields."""
+    """Something to measure, which figures it yields, and the floors to measure just before it."""
 
     run: Run
     yields: tuple[str, ...]
     floors: tuple[str, ...]
+    once: bool
 
 
 _measures: list[Measure] = []
 
 
-def measure(*yields: str, floors: Sequence[str] = ()) -> Callable[[Run], Run]:
-    """Register a measure under the names of its figures."""
+def measure(*yields: str, floors: Sequence[str] = (), once: bool = False) -> Callable[[Run], Run]:
+    """Register a measure under the names of its figures. ``once``: in the first round only, because it takes long."""
 
     def register(run: Run) -> Run:
-        _measures.append(Measure(run, yields, tuple(floors)))
+        _measures.append(Measure(run, yields, tuple(floors), once))
         return run
 
     return register
 
 
 def chosen(names: Sequence[str]) -> list[Measure]:
-    """The measures whose figures begin with one of the names (all without names), floors first. Raises KeyError."""
-    wanted = [one for one in _measures if not names or any(_begins(figure, names) for figure in one.yields)]
+    """The measures whose figures begin with one of the names (all without names), each behind its floors. Raises KeyError."""
     for name in names:
-        if not any(_begins(figure, [name]) for one in _measures for figure in one.yields):
+        if not any(_begins(figure, [name]) for figure in known()):
             raise KeyError(name)
-    floors = {floor for one in wanted for floor in one.floors}
-    needed = [one for one in _measures if one not in wanted and floors.intersection(one.yields)]
-    return sorted(needed + wanted, key=lambda one: not one.yields[0].startswith("floor."))
+    wanted = [one for one in _measures if not names or any(_begins(figure, names) for figure in one.yields)]
+    wanted.sort(key=lambda one: one.yields[0].startswith("floor."))  # a floor stands before the first that needs it
+    by_name = {name: one for one in _measures for name in one.yields}
+    ordered = [step for one in wanted for step in (*(by_name[floor] for floor in one.floors), one)]
+    return list(dict.fromkeys(ordered))
 
 
 def known() -> Iterator[str]:
     """The name of every figure."""
     return (name for one in _measures for name in one.yields)
-
-
-def rate(name: str, rates: Sequence[float], *, floor: str | None = None, goal: str | None = None) -> Figure:
-    """The median of repeated rates, with the slowest and the fastest."""
-    return Figure(name, median(rates), "/s", {"least": min(rates), "most": max(rates)}, floor, goal)
-
-
-def latency(name: str, seconds: Sequence[float], *, floor: str | None = None, goal: str | None = None) -> Figure:
-    """The median of waits in milliseconds, with what the slowest had to bear."""
-    cuts = quantiles(seconds, n=100, method="inclusive")
-    parts = {"p95": cuts[94] * 1e3, "p99": cuts[98] * 1e3, "samples": float(len(seconds))}
-    return Figure(name, median(seconds) * 1e3, "ms", parts, floor, goal)
 
 
 def _begins(figure: str, names: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, latency, measure
+from benchmarks.figures import Figure, measure, waits
 from benchmarks.floors.tables import CLAIM, POSTGRESQL, connect
 from benchmarks.gaps import gap
 
@@ -24,10 +24,10 @@ async def notify(bench: Bench) -> list[Figure]:
         sender, listener = await connect(url), await connect(url)
         heard = asyncio.Event()
         await listener.add_listener(CHANNEL, lambda *_: heard.set())
-        waits = [await _round(sender, heard) for _ in range(bench.amount(300, 20))]
+        seconds = [await _round(sender, heard) for _ in range(bench.amount(100, 20))]
         await sender.close()
         await listener.close()
-    return [latency("floor.postgresql.notify", waits)]
+    return [waits("floor.postgresql.notify", seconds)]
 
 
 @measure("floor.postgresql.pickup", "floor.postgresql.pickup.returned")
@@ -39,11 +39,11 @@ async def pickup(bench: Bench) -> list[Figure]:
         heard = asyncio.Event()
         await listener.add_listener(CHANNEL, lambda *_: heard.set())
         claim, submit = await claimer.prepare(CLAIM), await sender.prepare(NOTIFIED)
-        waits = [await _pick_up(submit, one, heard, claim) for one in range(bench.amount(300, 20))]
+        pairs = [await _pick_up(submit, one, heard, claim) for one in range(bench.amount(100, 20))]
         for connection in (sender, listener, claimer):
             await connection.close()
-    called, returned = zip(*waits, strict=True)
-    return [latency("floor.postgresql.pickup", called), latency("floor.postgresql.pickup.returned", returned)]
+    called, returned = zip(*pairs, strict=True)
+    return [waits("floor.postgresql.pickup", called), waits("floor.postgresql.pickup.returned", returned)]
 
 
 async def _round(sender: Any, heard: asyncio.Event) -> float:

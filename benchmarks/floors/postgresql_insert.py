@@ -32,7 +32,7 @@ async def copy(bench: Bench) -> list[Figure]:
 @measure("floor.postgresql.insert.1", f"floor.postgresql.insert.{CLIENTS}")
 async def insert(bench: Bench) -> list[Figure]:
     """One request and its place in the queue a transaction, by one client and by several."""
-    count = bench.amount(4000, 800)
+    count = bench.amount(4000, 400)
 
     async def work(connections: list[Any]) -> None:
         await asyncio.gather(*(_insert(connection, range(first, count, len(connections)))
@@ -45,7 +45,7 @@ async def insert(bench: Bench) -> list[Figure]:
 @measure("floor.postgresql.transaction")
 async def transaction(bench: Bench) -> list[Figure]:
     """A caller's transaction: one row of its own, and one request by hand."""
-    count = bench.amount(2000, 400)
+    count = bench.amount(2000, 200)
 
     async def work(connections: list[Any]) -> None:
         (connection,) = connections
@@ -64,14 +64,12 @@ async def _insert(connection: Any, ids: range) -> None:
 
 
 async def _rate(bench: Bench, name: str, count: int, work: Callable[[list[Any]], Awaitable[None]], clients: int = 1) -> Figure:
-    rates: list[float] = []
-    for _ in range(bench.repeats):
-        with bench.database("postgresql") as url:
-            connections = [await connect(url) for _ in range(clients)]
-            await connections[0].execute(POSTGRESQL)
-            started = time.perf_counter()
-            await work(connections)
-            rates.append(count / (time.perf_counter() - started))
-            for connection in connections:
-                await connection.close()
-    return rate(name, rates)
+    with bench.database("postgresql") as url:
+        connections = [await connect(url) for _ in range(clients)]
+        await connections[0].execute(POSTGRESQL)
+        started = time.perf_counter()
+        await work(connections)
+        seconds = time.perf_counter() - started
+        for connection in connections:
+            await connection.close()
+    return rate(name, count / seconds)

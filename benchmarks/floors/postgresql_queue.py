@@ -13,7 +13,7 @@ BATCH = 1000
 @measure("floor.postgresql.queue")
 async def postgresql_queue(bench: Bench) -> list[Figure]:
     count = bench.amount(50_000, 10_000)
-    return [rate("floor.postgresql.queue", [await _drained(bench, count) for _ in range(bench.repeats)])]
+    return [rate("floor.postgresql.queue", await _drained(bench, count))]
 
 
 async def _drained(bench: Bench, count: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, latency, measure, rate
+from benchmarks.figures import Figure, measure, rate, waits
 from benchmarks.floors.tables import SQLITE
 from benchmarks.gaps import gap
 
@@ -35,7 +35,7 @@ async def sqlite_queue(bench: Bench) -> list[Figure]:
             token += 1
         return count / (time.perf_counter() - started)
 
-    return [rate("floor.sqlite.queue", [_on_file(bench, drain) for _ in range(bench.repeats)])]
+    return [rate("floor.sqlite.queue", _on_file(bench, drain))]
 
 
 @measure("floor.sqlite.insert")
@@ -48,7 +48,7 @@ async def sqlite_insert(bench: Bench) -> list[Figure]:
             _submit(connection, range(one, one + 1))
         return count / (time.perf_counter() - started)
 
-    return [rate("floor.sqlite.insert", [_on_file(bench, insert) for _ in range(bench.repeats)])]
+    return [rate("floor.sqlite.insert", _on_file(bench, insert))]
 
 
 @measure("floor.sqlite.bulk")
@@ -62,21 +62,21 @@ async def sqlite_bulk(bench: Bench) -> list[Figure]:
             _submit(connection, range(first, first + BATCH))
         return count / (time.perf_counter() - started)
 
-    return [rate("floor.sqlite.bulk", [_on_file(bench, insert) for _ in range(bench.repeats)])]
+    return [rate("floor.sqlite.bulk", _on_file(bench, insert))]
 
 
 @measure("floor.sqlite.pickup")
 async def sqlite_pickup(bench: Bench) -> list[Figure]:
     """From the begin of an insert until the row is claimed by the same thread: two commits."""
-    waits: list[float] = []
+    seconds: list[float] = []
     with bench.database("sqlite") as url, closing(_open(url)) as connection:
-        for one in range(bench.amount(300, 20)):
+        for one in range(bench.amount(100, 20)):
             await gap()
             started = time.perf_counter()
             _submit(connection, range(one, one + 1))
             assert _claim(connection, 100, one)
-            waits.append(time.perf_counter() - started)
-    return [latency("floor.sqlite.pickup", waits)]
+            seconds.append(time.perf_counter() - started)
+    return [waits("floor.sqlite.pickup", seconds)]
 
 
 def _on_file(bench: Bench, work: Callable[[sqlite3.Connection], float]) -> float:

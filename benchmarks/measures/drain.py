@@ -32,11 +32,8 @@ async def sqlite_workers(bench: Bench) -> list[Figure]:
 
 async def _drain(bench: Bench, engine: Engine, pool: Literal["inline", "process"], goal: str) -> Figure:
     count = bench.amount(50_000 if pool == "inline" else 20_000, 5_000)
-    rates: list[float] = []
-    for _ in range(bench.repeats):
-        with bench.database(engine) as url:
-            application = Application.on(url)
-            async with host_here(application, pool=pool, workers=WORKERS):
-                rates.append(count / await drained(application, count))
     name = f"drain.{engine}.{'inline' if pool == 'inline' else 'workers'}"
-    return rate(name, rates, floor=f"floor.{engine}.queue", goal=goal)
+    with bench.database(engine) as url:
+        application = Application.on(url)
+        async with host_here(application, pool=pool, workers=WORKERS):
+            return rate(name, count / await drained(application, count), floor=f"floor.{engine}.queue", goal=goal)

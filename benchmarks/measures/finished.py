@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.application import Application
 from benchmarks.bench import Bench, Engine
-from benchmarks.figures import Figure, latency, measure
+from benchmarks.figures import Figure, measure, waits
 from benchmarks.gaps import gap
 from benchmarks.hosts import host_apart, host_here
 
@@ -38,8 +38,8 @@ async def _finished(bench: Bench, engine: Engine, where: str) -> Figure:
             host_here(application, pool="inline") if where == "here" else host_apart(application, pool="inline")
         )
         async with host:
-            waits = [await _wait(application, number) for number in range(bench.amount(300, 20))]
-    return latency(f"finished.{engine}.{where}", waits, floor=f"floor.{engine}.pickup")
+            seconds = [await _wait(application, number) for number in range(bench.amount(100, 20))]
+    return waits(f"finished.{engine}.{where}", seconds, floor=f"floor.{engine}.pickup")
 
 
 async def _wait(application: Application, number: int) -> float:

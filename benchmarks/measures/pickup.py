@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.application import Application
 from benchmarks.bench import Bench, Engine
-from benchmarks.figures import Figure, latency, measure
+from benchmarks.figures import Figure, measure, waits
 from benchmarks.gaps import gap
 from benchmarks.hosts import host_apart, host_here
 
@@ -36,15 +36,15 @@ async def postgresql_workers(bench: Bench) -> list[Figure]:
     return await _figures(bench, "postgresql", "workers", lambda one: host_apart(one, pool="process", workers=2))
 
 
-@measure("pickup.postgresql.polling")
+@measure("pickup.postgresql.polling", once=True)
 async def postgresql_polling(bench: Bench) -> list[Figure]:
     """No notifications, as behind PgBouncer: the heartbeat alone finds what was submitted, whenever that was."""
     with bench.database("postgresql") as url:
         os.environ["OPWRIGHT_URL"] = f"{url}?pooled=true"  # for the host alone
         application = Application.on(url)
         async with host_apart(application, pool="inline", heartbeat=BEAT):
-            waits = await _waits(application, bench.amount(300, 40))
-    return [latency("pickup.postgresql.polling", [called for called, _ in waits])]
+            pairs = await _pairs(application, bench.amount(300, 15))
+    return [waits("pickup.postgresql.polling", [called for called, _ in pairs])]
 
 
 @measure("pickup.sqlite.here", "pickup.sqlite.here.returned", floors=["floor.sqlite.pickup"])
@@ -63,14 +63,14 @@ async def _figures(bench: Bench, engine: Engine, where: str, hosted: Hosted) -> 
     with bench.database(engine) as url:
         application = Application.on(url)
         async with hosted(application):
-            waits = await _waits(application, bench.amount(300, 20))
-    called, returned = zip(*waits, strict=True)
+            pairs = await _pairs(application, bench.amount(100, 20))
+    called, returned = zip(*pairs, strict=True)
     name, floor = f"pickup.{engine}.{where}", f"floor.{engine}.pickup"
     goal = GOAL if engine == "postgresql" else None
-    return [latency(name, called, floor=floor, goal=goal), latency(f"{name}.returned", returned)]
+    return [waits(name, called, floor=floor, goal=goal), waits(f"{name}.returned", returned)]
 
 
-async def _waits(application: Application, samples: int) -> list[tuple[float, float]]:
+async def _pairs(application: Application, samples: int) -> list[tuple[float, float]]:
     """Seconds from call and from return. The begins are asked for afterwards: nobody polls while an operation is on its way."""
     moments = []
     for number in range(samples):
@@ -78,8 +78,8 @@ async def _waits(application: Application, samples: int) -> list[tuple[float, fl
         called = time.monotonic_ns()
         handle = await application.began.submit(number)
         moments.append((called, time.monotonic_ns(), handle))
-    waits = []
+    pairs = []
     for called, returned, handle in moments:
         began = await handle.result()
-        waits.append(((began - called) / 1e9, (began - returned) / 1e9))
-    return waits
+        pairs.append(((began - called) / 1e9, (began - returned) / 1e9))
+    return pairs

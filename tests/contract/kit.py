@@ -25,7 +25,7 @@ OpenStore = Callable[[], Awaitable[Store]]
 
 TRIGGER, QUEUE = "work", "default"
 PLACES = ("ready", "delayed", "claimed", "outcomes")
-PATIENCE = 10.0
+PATIENCE = float(os.environ.get("OPWRIGHT_TEST_PATIENCE", "10"))  # seconds until waiting counts as hanging
 
 SUCCESS = End(OutcomeCode.SUCCEEDED, result='"done"')
 FAILURE = End(OutcomeCode.FAILED, error="it broke")

@@ -163,6 +163,16 @@ async def test_an_unanswered_claim_is_handed_back_by_its_host(store: Store, host
     assert (await host.take()).operation == found
 
 
+async def test_a_host_gives_back_only_what_is_its_own(store: Store, host: Member, rival: Member) -> None:
+    """What stands in its name is ready again, uncharged; what another host holds is not touched."""
+    sent = await submit(store, 4)
+    mine, theirs = await host.claim(2), await rival.claim(2)
+    await store.queue.give_back(host.id, sent)
+    assert sorted((await places(store))["claimed"]) == ids(theirs)
+    again = await rival.claim()
+    assert [(claim.operation, claim.attempt, claim.rank) for claim in again] == [(each, 1, 0) for each in ids(mine)]
+
+
 async def test_claims_ahead_are_pending_for_people(store: Store, host: Member) -> None:
     """What a host took early but has not begun still reads PENDING."""
     (one,) = await submit(store)

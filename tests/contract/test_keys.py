@@ -1,11 +1,12 @@
 """Keys: at most one living operation of a trigger bears a key, and the loser learns who won."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from opwright.clock import SECOND, TurnedClock
-from opwright.errors import KeyTaken
+from opwright.errors import DuplicateRow, KeyTaken
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store.store import Store
@@ -193,6 +194,18 @@ async def test_a_keyed_submit_sent_twice_finds_itself(store: Store) -> None:
     assert await store.operations.submit_keyed(new, SKIP) == new.id
     assert await store.operations.submit_keyed(new, SKIP) == new.id
     assert await query(store, "select id from opwright.operations") == [(new.id,)]
+
+
+async def test_a_keyed_submit_sent_again_after_its_end_takes_no_key(store: Store, host: Member) -> None:
+    """A repeated submit whose operation has ended meanwhile must not lock the key in the name of the dead (F06)."""
+    new = operation(key="k")
+    await store.operations.submit_keyed(new, SKIP)
+    await host.end(await host.take())
+    with suppress(DuplicateRow):  # refusing it is as good as answering with its id
+        assert await store.operations.submit_keyed(new, SKIP) == new.id
+    assert await host.claim() == []
+    assert await query(store, "select operation from opwright.operation_keys") == []
+    assert await keyed(store) != new.id
 
 
 async def test_a_key_whose_holder_ends_meanwhile_is_taken(store: Store, host: Member) -> None:

@@ -73,7 +73,7 @@ async def test_an_operation_that_kills_its_worker_each_time_ends_failed(
         await diary.wait("start", "left")
         await diary.wait("start", "right")
         poison = await application.poison.options(retries=5).submit("poison")
-        with pytest.raises(OperationFailed, match="its worker died 4 times; the last time: worker .* killed by signal 9"):
+        with pytest.raises(OperationFailed, match=r"its worker died 4 times; the last time: worker .* killed by signal 9"):
             await poison.result(20)
         assert len(set(diary.pids("poison"))) == 4
         await eventually(lambda: len(host.free()) == 1, 20, "the last dead worker is replaced")

@@ -61,7 +61,7 @@ class HostProcess:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.kit.host", f"{self._module}:ops"],
+                [sys.executable, "-m", "opwright", "run", f"{self._module}:ops"],
                 cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         return self
@@ -69,7 +69,7 @@ class HostProcess:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             events = "\n".join(str(event) for event in self.events())
-            print(f"---- {self.name} {self.pid} said\n{self.log()}\n---- its events\n{events}")
+            sys.stdout.write(f"---- {self.name} {self.pid} said\n{self.log()}\n---- its events\n{events}\n")
         left = {*self._seen, *self.children()}
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)

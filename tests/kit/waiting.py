@@ -4,13 +4,17 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 LOOK = 0.01  # seconds between two looks
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], seconds: float = 10.0, what: str = "") -> T:
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], seconds: float = ..., what: str = ...) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], seconds: float = ..., what: str = ...) -> T: ...
+async def eventually(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
     """The first true answer of ``condition``, sync or async. Fails when there is none within so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -29,6 +33,6 @@ async def stays(condition: Callable[[], object], seconds: float) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def _asked(condition: Callable[[], T | Awaitable[T]]) -> T:
+async def _asked(condition: Callable[[], Any]) -> Any:
     answer = condition()
     return await answer if inspect.isawaitable(answer) else answer

@@ -66,6 +66,7 @@ async def blocked(connection: Raw, count: int = 1) -> None:
         where datname = current_database() and wait_event_type = 'Lock' and application_name = 'opwright'"""
 
     async def all_wait() -> bool:
+        await connection.execute("select pg_stat_clear_snapshot()")  # else a transaction sees the same picture for ever
         return bool(await connection.fetchval(waiting) >= count)
 
     await until(all_wait)
@@ -73,6 +74,7 @@ async def blocked(connection: Raw, count: int = 1) -> None:
 
 async def backends(connection: Raw) -> set[int]:
     """Which backends of this database are ours."""
+    await connection.execute("select pg_stat_clear_snapshot()")
     rows = await connection.fetch(
         "select pid from pg_stat_activity where datname = current_database() and application_name = 'opwright'"
     )

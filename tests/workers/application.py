@@ -29,10 +29,11 @@ class Trigger:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.name = function.__name__
+        self._decoder = msgspec.json.Decoder(dict[str, Any])
         self.is_async = inspect.iscoroutinefunction(function)
 
     def decode(self, inputs: str) -> dict[str, Any]:
-        return msgspec.json.decode(inputs, type=dict[str, Any])
+        return self._decoder.decode(inputs)
 
     def call(self, arguments: dict[str, Any]) -> Any:
         return self.function(**arguments)
@@ -54,6 +55,12 @@ class Application:
         return self.triggers.get(trigger)
 
 
+def begin(path: str) -> None:
+    """Tell the test, in another process perhaps, that this has begun."""
+    if path:
+        Path(path).touch()
+
+
 def pid() -> int:
     return os.getpid()
 
@@ -70,19 +77,16 @@ def double_now(number: int) -> int:
     return 2 * number
 
 
-def sleep_now(seconds: float) -> str:
+def sleep_now(seconds: float, path: str = "") -> str:
+    begin(path)
     time.sleep(seconds)
     return "slept"
 
 
-async def sleep(seconds: float) -> str:
+async def sleep(seconds: float, path: str = "") -> str:
+    begin(path)
     await asyncio.sleep(seconds)
     return "slept"
-
-
-def touch_and_sleep(path: str, seconds: float) -> str:
-    Path(path).touch()
-    return sleep_now(seconds)
 
 
 def append(path: str, line: str) -> None:
@@ -99,7 +103,8 @@ def overlap(path: str) -> bool:
     return True
 
 
-async def swallow(seconds: float) -> str:
+async def swallow(seconds: float, path: str = "") -> str:
+    begin(path)
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
@@ -107,7 +112,8 @@ async def swallow(seconds: float) -> str:
     return "slept"
 
 
-def swallow_now(seconds: float) -> str:
+def swallow_now(seconds: float, path: str = "") -> str:
+    begin(path)
     try:
         time.sleep(seconds)
     except OperationCancelled:
@@ -115,7 +121,8 @@ def swallow_now(seconds: float) -> str:
     return "slept"
 
 
-def stubborn_now(seconds: float) -> None:
+def stubborn_now(seconds: float, path: str = "") -> None:
+    begin(path)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -124,7 +131,8 @@ def stubborn_now(seconds: float) -> None:
             continue
 
 
-async def stubborn(seconds: float) -> None:
+async def stubborn(seconds: float, path: str = "") -> None:
+    begin(path)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -257,8 +265,9 @@ def leaves_grandchild(path: str) -> None:
     os._exit(7)
 
 
-def deaf(seconds: float) -> None:
+def deaf(seconds: float, path: str = "") -> None:
     """Holds the interpreter's lock: no thread of this process runs meanwhile."""
+    begin(path)
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
 
 
@@ -266,7 +275,7 @@ TRIGGERS: tuple[Callable[..., Any], ...] = (
     append, cancels_itself, crashes, deaf, double, double_now, exits, exits_async, group, hold, huge, interrupts,
     kills_itself, leaves_grandchild, noop, overlap, pid, raises, raises_async, raises_chained, set_variable,
     set_variable_now, sleep, sleep_now, spend, spend_now, stubborn, stubborn_now, swallow, swallow_now,
-    terminates_itself, times_out, touch_and_sleep, unstorable, uses_asyncio_run,
+    terminates_itself, times_out, unstorable, uses_asyncio_run,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from opwright.admin.record import Record, history, masked
+from opwright.admin.words import address
 from opwright.errors import SchemaTooOld, StoreUnavailable
 from opwright.model.host import Host
 from opwright.model.operation import Operation
@@ -35,12 +36,13 @@ class Admin:
         """What the database looks like; needs no entering. Raises StoreError."""
         return await survey(engine_for(self.client.url, self.client.clock, self.client.schema))
 
-    async def list(
-        self, limit: int, *, status: Status | None = None, trigger: str | None = None, before: int | None = None
-    ) -> list[Operation]:
-        """A page of operations: the newest first, or of FAILED and CANCELLED the last to end. Secrets are masked."""
-        page = await self._listing.page(limit, status=status, trigger=trigger, before=before)
-        return [masked(operation) for operation in page]
+    async def counts(self) -> dict[Status, int]:
+        """How many operations stand where."""
+        return await self._store.operations.counts()
+
+    async def hosts(self) -> list[Host]:
+        """Every host that is remembered."""
+        return await self._store.hosts.all()
 
     async def show(self, operation: int) -> Record:
         """Everything that is known about one operation. Raises OperationNotFound."""
@@ -49,13 +51,12 @@ class Admin:
         standing = await self._listing.standing(operation)
         return Record(masked(found), standing, history(found, notes))
 
-    async def counts(self) -> dict[Status, int]:
-        """How many operations stand where."""
-        return await self._store.operations.counts()
-
-    async def hosts(self) -> list[Host]:
-        """Every host that is remembered."""
-        return await self._store.hosts.all()
+    async def list(
+        self, limit: int, *, status: Status | None = None, trigger: str | None = None, before: int | None = None
+    ) -> list[Operation]:
+        """A page of operations: the newest first, or of FAILED and CANCELLED the last to end. Secrets are masked."""
+        page = await self._listing.page(limit, status=status, trigger=trigger, before=before)
+        return [masked(operation) for operation in page]
 
 
 async def migrate(client: Client) -> list[str]:
@@ -71,8 +72,8 @@ async def migrate(client: Client) -> list[str]:
 
 def require_tables(found: Survey, client: Client) -> None:
     """Raises StoreUnavailable for a file that is not there, SchemaTooOld for a database without Opwright's tables."""
-    remedy = "`opwright migrate` or a host's first start makes it"
     if not found.exists:
-        raise StoreUnavailable(f"there is no file {client.url.removeprefix('sqlite:///')}; {remedy}")
+        raise StoreUnavailable("there is no such file; `opwright migrate` or a host's first start makes it")
     if not found.applied:
-        raise SchemaTooOld(f"this database has no tables of Opwright (schema {client.schema!r}); {remedy}")
+        where = f"{address(client.url)} has no tables of Opwright (schema {client.schema})"
+        raise SchemaTooOld(f"{where}; `opwright migrate` or a host's first start makes them")

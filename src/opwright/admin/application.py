@@ -25,7 +25,9 @@ def load(text: str) -> Opwright:
     application = _imported(target, text)
     if not isinstance(application, Opwright):
         kind = type(application).__name__
-        raise ConfigurationError(f"{target.variable!r} in {target.module} is a {kind}, not an Opwright application{_hint(target)}")
+        raise ConfigurationError(
+            f"{target.variable!r} in {target.module} is no Opwright application but a {kind!r}{_hint(target)}"
+        )
     application.found_at(target)
     return application
 
@@ -41,11 +43,11 @@ def _imported(target: Target, text: str) -> object:
         if error.name and f"{target.module}.".startswith(f"{error.name}."):
             raise ConfigurationError(f"there is no module {error.name!r} here ({Path.cwd()}){_file_hint(text)}") from None
         raise ConfigurationError(_told(target, error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(_told(target, error)) from error
 
 
-def _told(target: Target, error: Exception) -> str:
+def _told(target: Target, error: BaseException) -> str:
     """One line: what the application raised, and where."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (place.filename, place.lineno)

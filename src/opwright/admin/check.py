@@ -170,7 +170,11 @@ def _check_host(host: Host, triggers: Sequence[str] | None) -> Finding:
     text = f"{host.name}, renewed {duration(host.age / SECOND)} ago, {queues}"
     if host.age > host.lease:
         lease = duration(host.lease / SECOND)
-        return wrong(check, f"{text}: longer than its lease of {lease}", "it hangs or was killed; another host takes over its work")
+        return wrong(
+            check,
+            f"{text}: longer than its lease of {lease}",
+            "it hangs or was killed; a live host takes over its work, so start one if there is none",
+        )
     unknown = sorted(set(triggers or ()) - set(host.triggers))
     if unknown:
         return doubt(check, f"{text}; does not know {listed(unknown)}", "it runs an older program? start it again")

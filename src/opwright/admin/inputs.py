@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, get_type_hints
 
 import msgspec
@@ -25,7 +26,16 @@ def typed_inputs(trigger: Trigger[Any, Any], pairs: Sequence[str], document: str
         if name in given:
             raise InvalidOperation(f"{name}: given twice", field=name)
         given[name] = typed_value(name, text, kinds.get(name, Any))
+    _refuse_unknown(trigger, given)
     return given
+
+
+def _refuse_unknown(trigger: Trigger[Any, Any], given: dict[str, Any]) -> None:
+    names = list(signature(trigger.function).parameters)
+    for name in given:
+        if name not in names:
+            expected = ", ".join(names) or "nothing"
+            raise InvalidOperation(f"{name}: {trigger.name} has no such input; its inputs are {expected}", field=name)
 
 
 def declared(trigger: Trigger[Any, Any]) -> dict[str, Any]:
@@ -61,7 +71,7 @@ def _converted(name: str, text: str, convert: Callable[[], Any], reason: str | N
     try:
         return convert()
     except msgspec.ValidationError as error:
-        shown = text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
+        shown = text if len(text) <= 60 else f"{text[:57]}..."
         raise InvalidOperation(f"{name}: {shown!r} does not fit: {reason or error}", field=name) from None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@|(password=)[^&\s]*")
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^\s?]*@|((?:password|listen_url)=)[^&\s]*")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -15,27 +15,29 @@ def address(text: str) -> str:
     return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", text)
 
 
-def duration(seconds: float) -> str:
-    """How long, in at most two units: ``12 ms``, ``1.24 s``, ``3 min 12 s``."""
+def duration(seconds: float, units: int = 2) -> str:
+    """How long, in at most so many units: ``12 ms``, ``1.24 s``, ``3 min 12 s``."""
     seconds = max(seconds, 0.0)
+    if seconds < 0.001:
+        return "<1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < 60:
         return f"{seconds:.3g} s"
-    rest, words = int(seconds), []
+    rest, words = int(seconds), list[str]()
     for size, unit in _UNITS:
         count, rest = divmod(rest, size)
         if count or words:
             words.append(f"{count} {unit}")
-    return " ".join(word for word in words[:2] if not word.startswith("0 "))
+    return " ".join(word for word in words[:units] if not word.startswith("0 "))
 
 
-def relative(at: datetime, now: datetime) -> str:
+def relative(at: datetime, now: datetime, units: int = 2) -> str:
     """When, as seen from now: ``3 min ago``, ``in 5 s``."""
     seconds = (now - at).total_seconds()
     if abs(seconds) < 1:
         return "now"
-    words = duration(abs(round(seconds)))
+    words = duration(abs(round(seconds)), units)
     return f"{words} ago" if seconds > 0 else f"in {words}"
 
 

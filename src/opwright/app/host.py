@@ -114,6 +114,9 @@ class Host:
         out_of_patience = asyncio.get_running_loop().call_later(patience, self._run_out_of_patience)
         await self._pool.stop(patience, self.settings.kill_after)
         out_of_patience.cancel()
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._scheduler.arrived()
         await self._settler.flush(FLUSH_SECONDS)
         for service in reversed(self._services):
             await service.stop()

@@ -67,6 +67,7 @@ class Scheduler(Service):
         self._asked_at = 0.0
         self._claimed_at = 0.0
         self._doubt = False
+        self._stepping = asyncio.Lock()
 
     # -- waking ------------------------------------------------------------------------------------------------------
 
@@ -95,6 +96,10 @@ class Scheduler(Service):
 
     async def run_once(self) -> float:
         """Promote, claim, give away. Returns the seconds until the heartbeat or the next due time."""
+        async with self._stepping:
+            return await self._step_once()
+
+    async def _step_once(self) -> float:
         now = self._clock.monotonic()
         news, beat = self._take_news(), now >= self._beat
         if beat:
@@ -157,6 +162,8 @@ class Scheduler(Service):
         got = 0
         for queue in self._turn_of_queues():
             if got >= limit:
+                break
+            if not self._claiming:
                 break
             wanted = limit - got
             claims = await self._claim(queue, wanted, triggers, ahead=ahead)
@@ -314,6 +321,13 @@ class Scheduler(Service):
         """Claim nothing more, and hand back what has not been given to a worker."""
         self._claiming = False
         self.return_backlog()
+
+    async def arrived(self) -> None:
+        """Once claiming is stopped: wait for a claim on its way, and hand back what it brought."""
+        async with self._stepping:
+            self.return_backlog()
+            if self._doubt:
+                await self._reconcile()
 
     def forget(self) -> None:
         """Drop every claim: this host was taken over and others have them now."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from opwright.errors import OperationNotFound
+from opwright.errors import OperationNotFound, StoreError
 from opwright.model.claim import DelayReason
 from opwright.model.operation import Operation
 from opwright.model.options import Options
@@ -130,7 +130,9 @@ async def _survey_postgresql(engine: PostgresEngine) -> Survey:
     except Exception as error:
         raise _translate(error) from error
     return Survey(
-        f"PostgreSQL {row['version'].split()[0]}", migrations(engine.dialect, engine.schema), frozenset(one[0] for one in versions),
+        f"PostgreSQL {row['version'].split()[0]}",
+        migrations(engine.dialect, engine.schema),
+        frozenset(one[0] for one in versions),
         may_install=row["may_install"], standby=row["standby"], pooler=pooler,
     )  # fmt: skip
 
@@ -147,5 +149,5 @@ def _survey_sqlite(engine: SqliteEngine) -> Survey:
             found = connection.execute("select 1 from sqlite_master where name = ?", [table]).fetchall()
             versions = connection.execute(f"select version from {table}").fetchall() if found else []
     except sqlite3.Error as error:
-        raise translate(error) from error
+        raise StoreError(f"{engine.path}: {translate(error)}") from error
     return Survey(server, known, frozenset(row[0] for row in versions), may_install=may_write)

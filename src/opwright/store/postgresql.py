@@ -14,6 +14,7 @@ from opwright.errors import (
     ConfigurationError,
     DuplicateRow,
     ExtraMissing,
+    OpwrightError,
     StoreConflict,
     StoreError,
     StoreUnavailable,
@@ -33,7 +34,14 @@ OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1}
 STATEMENT_SECONDS = 30.0
 # Our statements all go by an index. A plan cached while a table was tiny would scan it when it has grown.
-_SETTINGS = {"enable_seqscan": "off", "application_name": "opwright", "jit": "off"}
+# The fence is a row, so read committed is enough, whatever the database's default makes of other programs.
+_SETTINGS = {
+    "enable_seqscan": "off",
+    "application_name": "opwright",
+    "jit": "off",
+    "default_transaction_isolation": "read committed",
+}
+_ISOLATION = "read_committed"
 
 
 class _Lane:
@@ -44,20 +52,32 @@ class _Lane:
         self._lane = lane
         self._free: list[_Connection] = []
         self._places = asyncio.Semaphore(CONNECTIONS[lane])
+        self._closed = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[_Connection]:
-        """One connection. It is thrown away, never kept, when the block is left by an error: its state is unknown."""
+        """One connection. It is thrown away, never kept, when its state is unknown: after a cancelled call, or a broken one."""
         async with self._places:
             connection = self._free.pop() if self._free else await self._engine.connect(self._lane)
             try:
                 yield connection
+            except (OpwrightError, asyncpg.PostgresError):
+                self._keep(connection)
+                raise
             except BaseException:
                 connection.discard()
                 raise
+            self._keep(connection)
+
+    def _keep(self, connection: _Connection) -> None:
+        if self._closed or not connection.sound():
+            connection.discard()
+        else:
             self._free.append(connection)
 
     async def close(self) -> None:
+        """Close what is free now, and what is in use when it comes back."""
+        self._closed = True
         free, self._free = self._free, []
         for connection in free:
             await connection.close()
@@ -79,6 +99,10 @@ class _Connection:
         if prepared is None:
             prepared = self._prepared[part.sql] = await self.raw.prepare(part.sql)
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
+
+    def sound(self) -> bool:
+        """Whether it can be used again: open, and in no transaction."""
+        return not self.raw.is_closed() and not self.raw.is_in_transaction()
 
     def discard(self) -> None:
         self.raw.terminate()
@@ -137,7 +161,11 @@ class PostgresEngine:
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction."""
-        async with self._translated(), self._lane(lane).connection() as connection, connection.raw.transaction():
+        async with (
+            self._translated(),
+            self._lane(lane).connection() as connection,
+            connection.raw.transaction(isolation=_ISOLATION),
+        ):
             try:
                 step = next(plan)
                 while True:
@@ -181,7 +209,7 @@ class PostgresEngine:
         async with self._translated(), self._lane(Lane.CONTROL).connection() as connection:
             raw = connection.raw
             await self._check_version(raw)
-            async with raw.transaction():
+            async with raw.transaction(isolation=_ISOLATION):
                 await raw.execute(f"select pg_advisory_xact_lock({self._gate + 1})")
                 applied = await self._applied(raw)
                 steps = missing(migrations(POSTGRESQL, self.schema), applied, upgrade=upgrade)
@@ -223,7 +251,7 @@ class PostgresEngine:
         if not self.pooled:
             yield
             return
-        async with connection.raw.transaction():
+        async with connection.raw.transaction(isolation=_ISOLATION):
             yield
 
     @asynccontextmanager

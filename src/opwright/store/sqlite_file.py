@@ -29,7 +29,7 @@ create temp table given (operation integer, token integer, status integer, attem
 
 def local_path(url: str) -> Path:
     """The file that a ``sqlite:///`` address names. Raises ConfigurationError for memory and for network mounts."""
-    name = url.removeprefix("sqlite://").removeprefix("/")
+    name = url.partition("://")[2].removeprefix("/")
     if not name or ":memory:" in name:
         raise ConfigurationError(f"{url!r} names no file: worker processes must be able to open it, so memory will not do")
     path = Path(name).expanduser().absolute()
@@ -44,8 +44,9 @@ def file_system(path: Path) -> str:
     """The type of the file system under a path, as the kernel names it; empty where that cannot be told."""
     with suppress(OSError):
         mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-        inside = [(point, kind) for point, kind in mounts if path.is_relative_to(point)]
-        return max(inside, key=lambda mount: len(mount[0]))[1] if inside else ""
+        points = [(point.replace("\\040", " "), kind) for point, kind in mounts]
+        inside = [(len(point), order, kind) for order, (point, kind) in enumerate(points) if path.is_relative_to(point)]
+        return max(inside)[2] if inside else ""
     return ""
 
 
@@ -116,10 +117,7 @@ def translate(error: Exception) -> Exception:
     """The error of the driver as one of ours."""
     if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
         return DuplicateRow(str(error))
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname in (
-        "SQLITE_IOERR",
-        "SQLITE_CANTOPEN",
-        "SQLITE_FULL",
-    ):
+    trouble = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_READONLY")
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith(trouble):
         return StoreUnavailable(str(error))
     return StoreError(str(error)) if isinstance(error, sqlite3.Error) else error

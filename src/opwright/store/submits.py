@@ -12,6 +12,7 @@ from opwright.store.engine import Plan, call
 
 _encode = msgspec.json.Encoder().encode
 MOST_TRIES = 3
+MOST_LOOKS = 10
 
 
 def submit(operations: Sequence[NewOperation]) -> Plan[None]:
@@ -33,7 +34,7 @@ def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:
         if not holder:
             continue
         winner: int = holder[0]["operation"]
-        if on_conflict is OnConflict.SKIP:
+        if on_conflict is OnConflict.SKIP or winner == operation.id:  # ourselves: sent again after a lost answer
             return winner
         yield from _make_room(operation, winner, on_conflict)
     raise StoreConflict(f"key {operation.key!r} changed hands {MOST_TRIES} times while it was being taken: submit again")
@@ -53,9 +54,16 @@ def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) ->
 
 
 def cancel(operation: int, reason: str) -> Plan[str]:
-    """Cancel an operation: ``cancelled`` at once when nobody holds it, ``asked`` when its host must, else ``nothing``."""
-    if (yield call("withdraw", operation=operation, reason=reason)):
-        return "cancelled"
-    if (yield call("request_cancel", operation=operation)):
-        return "asked"
-    return "nothing"
+    """Cancel an operation: ``cancelled`` at once when nobody holds it, ``asked`` when its host must, else ``nothing``.
+
+    An operation on its way from one table to another may be met in neither; it has not ended then, and is looked for again.
+    """
+    for _ in range(MOST_LOOKS):
+        if (yield call("withdraw", operation=operation, reason=reason)):
+            return "cancelled"
+        if (yield call("request_cancel", operation=operation)):
+            return "asked"
+        (where,) = yield call("known", operation=operation)
+        if where["ended"] or not where["known"]:
+            return "nothing"
+    raise StoreConflict(f"operation {operation} changed its place {MOST_LOOKS} times while it was being cancelled: cancel again")

@@ -9,6 +9,7 @@ from opwright.clock import SystemClock
 from opwright.errors import OperationCancelled
 from opwright.model.text import clean
 from opwright.model.worker import Outcome, StatusUpdate, Task
+from opwright.workers.drive import Suspended
 from opwright.workers.failure import failure_text
 from opwright.workers.runner import TriggerFunction
 
@@ -64,16 +65,15 @@ class Attempt:
             return self.ended(Outcome.INVALID, f"the result of {task.trigger} cannot be stored: {_size(text)}")
         return StatusUpdate(task.operation, task.token, Outcome.DONE, text, None, self.begun, _now())
 
-    def run_now(self, context: Context) -> StatusUpdate:
-        """Run it here and at once, in ``context``. Only for a sync trigger."""
+    def start(self, context: Context) -> StatusUpdate | Suspended[StatusUpdate]:
+        """Run it here, in ``context``, until it ends or suspends; a sync trigger never does."""
         coroutine = self.run()
         try:
-            context.run(coroutine.send, None)
+            awaited = context.run(coroutine.send, None)
         except StopIteration as end:
             update: StatusUpdate = end.value
             return update
-        coroutine.close()
-        raise RuntimeError(f"{self.task.trigger} is not async, but it suspended")
+        return Suspended(coroutine, context, awaited)
 
     def failed(self, error: BaseException) -> StatusUpdate:
         """What the trigger raised: a cancellation if it was asked for, else a failure."""

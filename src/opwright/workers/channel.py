@@ -1,8 +1,7 @@
 """What host and worker say to each other: messages, in frames, over one end each of a socket pair.
 
 A frame is four bytes of length, big-endian, and a msgpack array of messages. What costs is the number of frames, not
-their size, so the host gathers what it places within one turn of its loop. A worker sends each end at once: an end that
-was not sent is lost when the next operation crashes, and then the wrong one would be charged with the death.
+their size, so both sides gather what comes within one turn of their loop.
 """
 
 from __future__ import annotations
@@ -27,6 +26,12 @@ class BadFrame(OpwrightError):
 
 class _Message(msgspec.Struct, array_like=True):
     """Something that one side says to the other."""
+
+
+class Hello(_Message, tag="hello"):
+    """Host, once: mark what you run in the memory behind this descriptor, which you inherited."""
+
+    marks: int
 
 
 class Give(_Message, tag="give"):
@@ -78,7 +83,7 @@ class Leaving(_Message, tag="leaving"):
     """Worker: somebody else asked me to end; give me nothing more."""
 
 
-ToWorker = Give | Cancel | Recall | Leave
+ToWorker = Hello | Give | Cancel | Recall | Leave
 ToHost = Ready | Broken | Ended | Memory | Leaving
 Incoming = TypeVar("Incoming")
 
@@ -104,7 +109,7 @@ class FrameReader(Generic[Incoming]):
         self._rest = bytearray()
         self._missing = 0  # how many bytes at least until the frame in `_rest` is whole
 
-    def feed(self, data: bytes) -> list[Incoming]:
+    def feed(self, data: bytes | memoryview) -> list[Incoming]:
         """The messages that these bytes complete. Raises BadFrame."""
         if self._rest:
             self._rest += data
@@ -113,11 +118,11 @@ class FrameReader(Generic[Incoming]):
                 return []
             data = bytes(self._rest)
             self._rest.clear()
-        return self._whole(data)
+        return self._whole(memoryview(data))
 
-    def _whole(self, data: bytes) -> list[Incoming]:
+    def _whole(self, view: memoryview) -> list[Incoming]:
         messages: list[Incoming] = []
-        view, start, end = memoryview(data), 0, len(data)
+        start, end = 0, len(view)
         while start < end:
             stop = start + _HEADER + (_size(view[start : start + _HEADER]) if end - start >= _HEADER else 0)
             if stop > end or end - start < _HEADER:

@@ -20,6 +20,7 @@ from opwright.workers.channel import (
     Cancel,
     Ended,
     Give,
+    Hello,
     Leave,
     Leaving,
     Memory,
@@ -31,6 +32,7 @@ from opwright.workers.channel import (
     host_reader,
 )
 from opwright.workers.ledger import Ledger
+from opwright.workers.marks import Marks
 from opwright.workers.pool import Running
 
 FAREWELL = 10.0  # seconds that a worker which was told to leave has for its own clean-up
@@ -83,13 +85,22 @@ class Child(asyncio.Protocol):
         self._outgoing: list[ToWorker] = []
         self._congested = self._leaving = self._dead = False
         self._fault: str | None = None
+        self._marks = Marks.new()
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(0)
         with theirs:
-            self.process = _spawned(command(theirs.fileno()), theirs.fileno(), env)
+            self.process = self._spawned(command(theirs.fileno()), theirs.fileno(), env)
         self._touched = _now()
         self.pid = self.process.pid
         emit("worker.started", worker=name, pid=self.pid)
+
+    def _spawned(self, command: list[str], fd: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(command, pass_fds=(fd, self._marks.fd), stdin=subprocess.DEVNULL, env=env)
+        except BaseException:
+            self._socket.close()
+            self._marks.close()
+            raise
 
     async def connect(self) -> None:
         """Open the channel; from then on its death is noticed too."""
@@ -127,7 +138,7 @@ class Child(asyncio.Protocol):
         return self._takes() and self.ledger.room(ahead) and task.operation not in self.ledger
 
     def _takes(self) -> bool:
-        if self.retiring or self._congested or self._dead:
+        if not self.ledger.slots or self.retiring or self._congested or self._dead:
             return False
         most = self._limits.operations
         return most is None or self.ledger.finished + len(self.ledger) < most
@@ -194,7 +205,7 @@ class Child(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._flush()
+        self._say(Hello(self._marks.fd))
 
     def pause_writing(self) -> None:
         self._congested = True
@@ -264,12 +275,13 @@ class Child(asyncio.Protocol):
             self._transport.abort()
         self._socket.close()
         why = self.obituary()
+        marked = self._marks.running(self.ledger.slots)
+        self._marks.close()
         if not self.heated.done():
             self.heated.set_result(self._fault or f"{why} before it was ready")
         elif not self._leaving:
-            operations = self.ledger.operations()
-            emit("worker.died", worker=self.name, pid=self.pid, error=why, operations=operations)
-        updates = self.ledger.close(why, _now())
+            emit("worker.died", worker=self.name, pid=self.pid, error=why, operations=tuple(marked))
+        updates = self.ledger.close(why, _now(), marked)
         _finish(self.replaceable)
         self._owner.on_dead(self)
         if updates:
@@ -286,10 +298,6 @@ class Child(asyncio.Protocol):
         code = self.process.returncode
         how = f"exited with code {code}" if code >= 0 else f"was killed by signal {-code}{_signal_name(-code)}"
         return f"worker {self.pid} {how}" + (f" ({self._fault})" if self._fault else "")
-
-
-def _spawned(command: list[str], fd: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, pass_fds=(fd,), stdin=subprocess.DEVNULL, env=env)
 
 
 def _finish(future: asyncio.Future[None] | asyncio.Future[str | None]) -> None:

@@ -13,36 +13,33 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class InContext(Generic[T]):
-    """Awaits a coroutine in ``context``: each of its steps runs there, so it can leak no context variable.
+class Suspended(Generic[T]):
+    """A coroutine that waits for ``awaited``: awaiting this runs it to its end, each step in ``context``.
 
-    What it awaits goes through to the task around it, and so do cancellations: asyncio.timeout and TaskGroup inside it
-    work as always. ``suspends`` is called whenever it waits.
+    So it can leak no context variable. What it awaits goes through to the task around it, and so do cancellations:
+    asyncio.timeout and TaskGroup inside it work as always.
     """
 
-    __slots__ = ("_context", "_coroutine", "_suspends")
+    __slots__ = ("_awaited", "_context", "_coroutine")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], context: Context, suspends: Callable[[], None]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], context: Context, awaited: Any) -> None:
         self._coroutine = coroutine
         self._context = context
-        self._suspends = suspends
+        self._awaited = awaited
 
     def __await__(self) -> Generator[Any, Any, T]:
-        run = self._context.run
-        step: Callable[[Any], Any] = self._coroutine.send
-        value: Any = None
+        run, awaited = self._context.run, self._awaited
         while True:
+            step: Callable[[Any], Any] = self._coroutine.send
+            try:
+                value = yield awaited
+            except BaseException as error:  # noqa: BLE001 - a cancellation, or a failure of what it awaited
+                value, step = error, self._coroutine.throw
             try:
                 awaited = run(step, value)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            self._suspends()
-            try:
-                value = yield awaited
-                step = self._coroutine.send
-            except BaseException as error:  # noqa: BLE001 - a cancellation, or a failure of what it awaited
-                value, step = error, self._coroutine.throw
 
 
 def outside_loop(call: Callable[[Context], T], context: Context) -> T:

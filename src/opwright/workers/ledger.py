@@ -1,7 +1,7 @@
 """What one worker holds, by order: what it was given and has not answered.
 
 A worker of S slots begins strictly in the order in which it was given, so the first S unanswered tasks are those that
-have begun, and no message needs to say so.
+have begun, and no message needs to say so. Only when it has died are its marks asked, which are exact.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class Ledger:
             held.begun = held.begun or now
         return known
 
-    def close(self, error: str, now: int) -> list[StatusUpdate]:
-        """The worker is dead: what had begun died with it, the rest comes back."""
+    def close(self, error: str, now: int, marked: frozenset[int]) -> list[StatusUpdate]:
+        """The worker is dead: what it had marked as running died with it, the rest comes back."""
         updates = [
             returned(held.task)
-            if held.begun is None
+            if held.task.operation not in marked
             else StatusUpdate(held.task.operation, held.task.token, Outcome.DIED, error=error, begun=held.begun, ended=now)
             for held in self._held.values()
         ]

@@ -17,11 +17,12 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import NoReturn
 
-from opwright.errors import OperationCancelled
+from opwright.errors import ConfigurationError, OperationCancelled
 from opwright.model.worker import StatusUpdate, Task
-from opwright.workers.channel import Broken, Cancel, Ended, Give, Leave, Leaving, Memory, Ready, Recall, ToWorker
+from opwright.workers.channel import Broken, Cancel, Ended, Give, Hello, Leave, Leaving, Memory, Ready, Recall, ToHost, ToWorker
 from opwright.workers.failure import failure_text
 from opwright.workers.line import Line
+from opwright.workers.marks import MOST_SLOTS, Marks
 from opwright.workers.memory import resident
 from opwright.workers.pool import returned
 from opwright.workers.runner import Runner
@@ -29,6 +30,7 @@ from opwright.workers.slots import Slots
 
 Prepare = Callable[[], Runner | Awaitable[Runner]]
 
+GATHERED = 64 * 1024  # characters; a larger result does not wait for others
 WEIGHED_EVERY = 1.0  # seconds at least between two reports of memory
 
 _PR_SET_PDEATHSIG = 1
@@ -40,6 +42,8 @@ def serve(fd: int, prepare: Prepare, slots: int = 1) -> None:
     ``prepare`` imports the application and returns its runner, or an awaitable of it, which is awaited in the loop that the
     triggers will run in. Only then is the worker ready. To be called in the main thread.
     """
+    if not 1 <= slots <= MOST_SLOTS:
+        raise ConfigurationError(f"slots: {slots} is not a number from 1 to {MOST_SLOTS}")
     os.set_inheritable(fd, False)  # noqa: FBT003 - the name says it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group; the host coordinates
     _die_with_host()
@@ -52,7 +56,9 @@ class _Worker:
         self._slots: Slots | None = None
         self._signalled = False  # the next SIGTERM is our own
         self._weighed = 0.0
-        self._weighing = False
+        self._weighing = self._flushing = False
+        self._marks = memoryview(b"")
+        self._greeted = threading.Event()
         self._line = Line(channel, self._obey_all, self._occupied)
 
     def run(self, prepare: Prepare) -> None:
@@ -60,6 +66,7 @@ class _Worker:
             prepared = prepare()
         except BaseException as error:  # noqa: BLE001 - also SystemExit: the host must be told
             self._give_up(error)
+        self._greeted.wait()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(prepared))
         self._line.detach()
@@ -73,16 +80,19 @@ class _Worker:
         self._left = asyncio.Event()
         interrupt = self._interrupt if self._count == 1 else None
         self._slots = Slots(runner, self._count, self._report, interrupt)
+        self._slots.marks = self._marks
         self._slots.start()
         signal.signal(signal.SIGTERM, self._on_sigterm)
         self._loop.add_reader(self._line.fileno(), self._line.hear)
         self._line.say(Ready(self._count))
+        self._line.flush()
         await self._left.wait()
         self._loop.remove_reader(self._line.fileno())
         await self._slots.close()
 
     def _give_up(self, error: BaseException) -> NoReturn:
         self._line.say(Broken(failure_text(error)))
+        self._line.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)  # whatever half of the application has started
@@ -97,7 +107,9 @@ class _Worker:
     # ----------------------------------------------------------------------------------- in the main thread
 
     def _report(self, update: StatusUpdate) -> None:
-        self._line.say(Ended(update))
+        self._say(Ended(update))
+        if update.result is not None and len(update.result) > GATHERED:
+            self._line.flush()  # still marked: if this process cannot bear to send it, that is charged
         if not self._weighing:
             self._weighing = True
             pause = self._weighed + WEIGHED_EVERY - self._loop.time()
@@ -105,7 +117,18 @@ class _Worker:
 
     def _weigh(self) -> None:
         self._weighing, self._weighed = False, self._loop.time()
-        self._line.say(Memory(resident()))
+        self._say(Memory(resident()))
+
+    def _say(self, message: ToHost) -> None:
+        """What is said within one turn of the loop goes out together."""
+        self._line.say(message)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._line.flush()
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         """Runs between two steps of the main thread. It can only hit the operation that was asked: it looks at the mark."""
@@ -115,26 +138,34 @@ class _Worker:
             attempt.exposed = False
             raise OperationCancelled("asked to stop")
         if not own:
-            self._loop.call_soon_threadsafe(self._line.say, Leaving())  # not here: the line may be in use
+            self._line.say(Leaving())
+            self._loop.call_soon_threadsafe(self._line.flush)  # not here: the line may be in use
 
     # ------------------------------------------------------------------------------------- in either thread
 
     def _obey_all(self, messages: list[ToWorker]) -> None:
-        slots = self._slots
-        if slots is None:
-            return  # the host gives nothing to a worker that is not ready
         given: list[Task] = []
         for message in messages:
             if type(message) is Give:
                 given.append(message.task)
                 continue
-            slots.put(given)  # in the order of the messages
+            self._put(given)  # in the order of the messages
             given = []
-            self._obey(slots, message)
-        if given:
-            slots.put(given)
+            self._obey(message)
+        self._put(given)
 
-    def _obey(self, slots: Slots, message: ToWorker) -> None:
+    def _put(self, tasks: list[Task]) -> None:
+        if tasks and self._slots is not None:
+            self._slots.put(tasks)
+
+    def _obey(self, message: ToWorker) -> None:
+        if type(message) is Hello:
+            self._marks = Marks(message.marks).words
+            self._greeted.set()
+        elif self._slots is not None:  # else it is not ready, and the host has nothing else to say
+            self._serve_host(self._slots, message)
+
+    def _serve_host(self, slots: Slots, message: ToWorker) -> None:
         match message:
             case Cancel(operation, token):
                 task = slots.cancel(operation, token)

@@ -19,11 +19,11 @@ from opwright.clock import MILLISECOND, SystemClock
 from opwright.model.worker import StatusUpdate, Task
 from opwright.telemetry import logger
 from opwright.workers.attempt import Attempt
-from opwright.workers.drive import InContext, outside_loop
+from opwright.workers.drive import outside_loop
 from opwright.workers.runner import Runner
 
 TURN = 64  # operations, and
-LONGEST_TURN = 5 * MILLISECOND  # after which a slot that never suspended lets the loop go round
+LONGEST_TURN = 1 * MILLISECOND  # after which a slot that never suspended lets the loop go round
 
 _now = SystemClock().now
 
@@ -57,6 +57,7 @@ class Slots:
         report: Callable[[StatusUpdate], None],
         interrupt: Callable[[], None] | None = None,
     ) -> None:
+        self.marks: memoryview | list[int] = [0] * count  # the operation in each slot, or 0
         self.slots = tuple(Slot(number) for number in range(1, count + 1))
         self.busy = 0
         self.begun = 0
@@ -180,27 +181,25 @@ class Slots:
         assert own is not None  # noqa: S101 - this is a task
         count, turned = 0, _now()
         while not self._closing and not own.cancelling():
-            attempt = self._begin(slot)
-            if attempt is None:
+            if not self._queue:
                 await self._rest()
                 count, turned = 0, _now()
-                continue
-            update = await self._perform(attempt)
-            self._end(slot, update)
-            if attempt.cancelled:
-                await _forget_cancel(own)
-            count += 1
-            if count >= TURN or slot.touched - turned > LONGEST_TURN:
+            elif count >= TURN or slot.touched - turned > LONGEST_TURN:
                 await asyncio.sleep(0)
                 count, turned = 0, slot.touched
+            elif (attempt := self._begin(slot)) is not None:
+                count += 1
+                update = await self._perform(attempt)
+                self._end(slot, update)
+                if attempt.cancelled:
+                    await _forget_cancel(own)
 
     def _begin(self, slot: Slot) -> Attempt | None:
-        if not self._queue:
-            return None
         with self._lock:  # a cancel from another thread finds a task either in the queue or in a slot
             if not self._queue:
-                return None
+                return None  # another thread was first
             slot.attempt = attempt = Attempt(self._queue.popleft())
+        self.marks[slot.number - 1] = attempt.task.operation
         self.busy += 1
         self.begun += 1
         return attempt
@@ -210,11 +209,16 @@ class Slots:
         context = self._base.copy()
         try:
             if function is None or function.is_async:
-                return await InContext(attempt.run(), context, self.stir)
-            if self._interrupt is not None:
-                return outside_loop(attempt.run_now, context)
+                update = attempt.start(context)
+            elif self._interrupt is not None:
+                update = outside_loop(attempt.start, context)
+            else:
+                self.stir()
+                update = await self._loop.run_in_executor(self._threads, attempt.start, context)
+            if isinstance(update, StatusUpdate):
+                return update
             self.stir()
-            return await self._loop.run_in_executor(self._threads, attempt.run_now, context)
+            return await update
         except Exception as error:  # noqa: BLE001 - the machine gives no thread, for instance: still one update
             return attempt.failed(error)
 
@@ -224,6 +228,7 @@ class Slots:
         slot.touched = update.ended or 0
         self.busy -= 1
         self._report(update)
+        self.marks[slot.number - 1] = 0
 
     async def _rest(self) -> None:
         rest = self._loop.create_future()

@@ -14,16 +14,18 @@ select v.* from opwright.overview v where v.id in (
     select d.operation from opwright.delayed d
     where d.reason <> 3 and d.operation < :before and (cast(:trigger as text) is null or d.trigger = :trigger)
     union all
-    select c.operation from opwright.claimed c join opwright.operations o on o.id = c.operation
-    where c.ahead and c.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)) p
+    select c.operation from opwright.claimed c
+    where c.ahead and c.operation < :before and (cast(:trigger as text) is null
+      or (select o.trigger from opwright.operations o where o.id = c.operation) = :trigger)) p
   order by operation desc limit :limit)
 order by v.id desc
 
 -- name: listed_processing
 -- What hosts hold and do not merely hold ahead.
 select v.* from opwright.overview v where v.id in (
-  select c.operation from opwright.claimed c join opwright.operations o on o.id = c.operation
-  where not c.ahead and c.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)
+  select c.operation from opwright.claimed c
+  where not c.ahead and c.operation < :before and (cast(:trigger as text) is null
+      or (select o.trigger from opwright.operations o where o.id = c.operation) = :trigger)
   order by c.operation desc limit :limit)
 order by v.id desc
 
@@ -38,16 +40,18 @@ order by v.id desc
 -- name: listed_succeeded
 -- Most ends are successes, so a walk down the primary key finds a page at once.
 select v.* from opwright.overview v where v.id in (
-  select e.operation from opwright.outcomes e join opwright.operations o on o.id = e.operation
-  where e.status = 1 and e.operation < :before and (cast(:trigger as text) is null or o.trigger = :trigger)
+  select e.operation from opwright.outcomes e
+  where e.status = 1 and e.operation < :before and (cast(:trigger as text) is null
+      or (select o.trigger from opwright.operations o where o.id = e.operation) = :trigger)
   order by e.operation desc limit :limit)
 order by v.id desc
 
 -- name: listed_unhappy
 -- FAILED or CANCELLED, the last to end first: the order of their index. `before` is the last operation of the page before.
 select v.* from (
-  select e.operation, e.ended from opwright.outcomes e join opwright.operations o on o.id = e.operation
-  where e.status = :status and e.status <> 1 and (cast(:trigger as text) is null or o.trigger = :trigger)
+  select e.operation, e.ended from opwright.outcomes e
+  where e.status = :status and e.status <> 1 and (cast(:trigger as text) is null
+      or (select o.trigger from opwright.operations o where o.id = e.operation) = :trigger)
     and (e.ended, e.operation) < (
       coalesce((select b.ended from opwright.outcomes b where b.operation = :before), 9223372036854775807), :before)
   order by e.ended desc, e.operation desc limit :limit) page

@@ -2,6 +2,11 @@
 -- Which operation holds this key.
 select operation from opwright.operation_keys where trigger = :trigger and key = :key
 
+-- name: known
+-- Whether an operation is there, and whether it has ended.
+select (select count(*) from opwright.operations where id = :operation) as known,
+  (select count(*) from opwright.outcomes where operation = :operation) as ended
+
 -- name: operation
 -- One operation as people see it, with its status computed by the view.
 select * from opwright.overview where id = :operation

@@ -7,4 +7,4 @@ lapsed as (
   where cast(:judge as boolean) and state = 1 and id <> :host and renewed + lease < {now} returning id)
 select (select count(*) from me) as renewed,
   (select count(*) from opwright.hosts where state = 2) + (select count(*) from lapsed) as dead,
-  (select count(*) from opwright.hosts where state = 1 and id <> :host) as others
+  (select count(*) from opwright.hosts where state = 1 and id <> :host) - (select count(*) from lapsed) as others

@@ -24,14 +24,15 @@ with given as materialized (
 gone as (
   delete from opwright.claimed where operation = any (array(select i from given))
     and ((operation, token) in (select i, t from given)) is true
-  returning operation),
+  returning operation, token),
 freed as (
   delete from opwright.operation_keys where operation = any (array(select i from given where k))
     and (operation in (select operation from gone)) is true),
 unasked as (
-  delete from opwright.cancel_requests where operation = any (array(select i from given where s = 3)))
+  delete from opwright.cancel_requests where operation = any (array(select i from given where s = 3))
+    and (operation in (select operation from gone)) is true)
 insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result, error)
-select i, {now}, b, :host, s, a, cast(r as json), e from given where (i in (select operation from gone)) is true
+select i, {now}, b, :host, s, a, cast(r as json), e from given where ((i, t) in (select operation, token from gone)) is true
 returning operation
 
 -- name: postpone
@@ -42,12 +43,12 @@ with given as materialized (
 gone as (
   delete from opwright.claimed where operation = any (array(select i from given))
     and ((operation, token) in (select i, t from given)) is true
-  returning operation),
+  returning operation, token),
 noted as (
   insert into opwright.operationstatus (operation, at, attempt, kind, text)
-  select i, {now}, a, 1, e from given where e is not null and (i in (select operation from gone)) is true)
+  select i, {now}, a, 1, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)
 insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
-select i, {now} + w, c, p, x, d, q, f from given where (i in (select operation from gone)) is true
+select i, {now} + w, c, p, x, d, q, f from given where ((i, t) in (select operation, token from gone)) is true
 returning operation
 
 -- name: release
@@ -58,12 +59,12 @@ with given as materialized (
 gone as (
   delete from opwright.claimed where operation = any (array(select i from given))
     and ((operation, token) in (select i, t from given)) is true
-  returning operation),
+  returning operation, token),
 noted as (
   insert into opwright.operationstatus (operation, at, attempt, kind, text)
-  select i, {now}, a, 2, e from given where e is not null and (i in (select operation from gone)) is true)
+  select i, {now}, a, 2, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
-select q, p, i, x, d, f from given where (i in (select operation from gone)) is true
+select q, p, i, x, d, f from given where ((i, t) in (select operation, token from gone)) is true
 returning operation
 
 -- name: promote

@@ -16,27 +16,31 @@ where not exists (select 1 from opwright.delayed d where d.operation = json_extr
 select json_array_length(:rows) as landed
 
 -- name: submit_keyed
--- One operation with a key: all of it, or nothing when the key is held.
+-- One operation with a key: all of it, or nothing when the key is held. The request comes last: that it is not there yet tells
+-- a first submit from one that is sent again after a lost answer.
 insert into opwright.operation_keys (trigger, key, operation)
 select json_extract(value, '$.t'), json_extract(value, '$.k'), json_extract(value, '$.i') from json_each(:rows) where true
 on conflict do nothing;
-insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, key)
-select json_extract(value, '$.i'), {now}, json_extract(value, '$.r'), json_extract(value, '$.p'), json_extract(value, '$.t'),
-  json_extract(value, '$.q'), json_extract(value, '$.n'), json_extract(value, '$.o'), json_extract(value, '$.s'),
-  json_extract(value, '$.k')
-from json_each(:rows)
-where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'));
 insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
 select json_extract(value, '$.i'), coalesce(json_extract(value, '$.u'), {now} + json_extract(value, '$.w')), 1,
   -json_extract(value, '$.p'), 0, 0, json_extract(value, '$.q'), json_extract(value, '$.t')
 from json_each(:rows)
 where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
+  and not exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'))
   and coalesce(json_extract(value, '$.u'), {now} + json_extract(value, '$.w')) > {now};
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 select json_extract(value, '$.q'), -json_extract(value, '$.p'), json_extract(value, '$.i'), 0, 0, json_extract(value, '$.t')
 from json_each(:rows)
 where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
+  and not exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'))
   and not exists (select 1 from opwright.delayed d where d.operation = json_extract(value, '$.i'));
+insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, key)
+select json_extract(value, '$.i'), {now}, json_extract(value, '$.r'), json_extract(value, '$.p'), json_extract(value, '$.t'),
+  json_extract(value, '$.q'), json_extract(value, '$.n'), json_extract(value, '$.o'), json_extract(value, '$.s'),
+  json_extract(value, '$.k')
+from json_each(:rows)
+where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
+  and not exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'));
 select count(*) as landed from json_each(:rows)
 where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
 

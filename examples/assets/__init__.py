@@ -1,0 +1,1 @@
+"""Renders a folder of photographs in several widths: `python -m examples.assets --help`."""

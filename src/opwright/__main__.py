@@ -1,0 +1,7 @@
+"""``python -m opwright``: the command line."""
+
+import sys
+
+from opwright.cli import main
+
+sys.exit(main())

@@ -1,0 +1,44 @@
+"""The commands together, and how each ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from opwright.cli.check import check
+from opwright.cli.exits import EPILOG, explain
+from opwright.cli.migrate import migrate
+from opwright.cli.operations import operations
+from opwright.cli.run import run
+from opwright.cli.submit import submit
+from opwright.version import VERSION
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="opwright", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Durable operations kept in the application's own database.
+
+    TARGET is the application: module:variable or path/file.py:variable; the variable is "ops" when left out. Where a
+    command takes --url instead, it needs the database alone; without either it takes OPWRIGHT_URL.
+    """
+
+
+for command in (run, submit, operations, check, migrate):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Errors are told on stderr in a line or two."""
+    try:
+        code = commands.main(arguments, prog_name="opwright", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a defect is raised again
+        return explain(error)
+    return int(code or 0)

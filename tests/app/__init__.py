@@ -1,0 +1,1 @@
+"""The composition root: applications, hosts, targets, settings."""

@@ -1,0 +1,452 @@
+"""Any order of events: a small model of the queue, and each engine held against it after every step."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from opwright.clock import SECOND, TurnedClock
+from opwright.errors import KeyTaken
+from opwright.model.claim import Claim, DelayReason, End, Postpone, Release, Verdict, after_death, after_error
+from opwright.model.host import HostState, Renewal
+from opwright.model.operation import OnConflict, Operation
+from opwright.model.options import Backoff, Options
+from opwright.model.status import Status, may_move
+from opwright.store.queue import Marked
+from opwright.store.statements import _statement, render
+from opwright.store.store import Store, engine_for
+from tests.contract.kit import (
+    CANCELLATION,
+    FAILURE,
+    HAND_BACK,
+    PLACES,
+    QUEUE,
+    SUCCESS,
+    TRIGGER,
+    Member,
+    ids,
+    join,
+    operation,
+)
+
+T = TypeVar("T")
+LEASE = 12
+TABLES = (*PLACES, "operations", "operationstatus", "operation_keys", "cancel_requests", "hosts")
+EVERYWHERE = " union all ".join(
+    f"select '{name}' as place, operation, {'token, host' if name == 'claimed' else '0 as token, 0 as host'} from opwright.{name}"
+    for name in PLACES
+)
+
+
+class Hold(NamedTuple):
+    """A claim and who made it."""
+
+    host: int
+    claim: Claim
+
+
+@dataclass
+class Twin:
+    """What the model knows about one operation."""
+
+    id: int
+    rank: int
+    key: str | None
+    options: Options
+    status: Status = Status.PENDING
+    place: str = "ready"
+    due: int = 0
+    errors: int = 0
+    deaths: int = 0
+    token: int = 0
+    host: int = 0
+    ahead: bool = False
+
+    def go(self, status: Status, place: str) -> None:
+        """Move; whoever held it holds it no more."""
+        assert status is self.status or may_move(self.status, status)
+        self.status, self.place, self.token, self.host, self.ahead = status, place, 0, 0, False
+
+
+@dataclass
+class Lease:
+    """What the model knows about one host."""
+
+    member: Member
+    renewed: int
+    state: HostState = HostState.ALIVE
+
+
+@dataclass
+class World:
+    """The real stores of one engine, opened once for all examples, and the loop that they live on."""
+
+    runner: asyncio.Runner
+    clock: TurnedClock
+    stores: list[Store] = field(default_factory=list)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    async def open(self, url: str) -> None:
+        """Two processes, each with a statement that shows where everything is."""
+        for _ in range(2):
+            store = Store(engine_for(url, self.clock))
+            await store.open()
+            dialect, schema = store.engine.dialect, store.engine.schema
+            own = {"everywhere": _statement("everywhere", render(EVERYWHERE, dialect, schema), dialect)}
+            own |= {
+                f"empty_{table}": _statement(f"empty_{table}", render(f"delete from opwright.{table}", dialect, schema), dialect)
+                for table in TABLES
+            }
+            store.engine.statements = store.engine.statements | own
+            self.stores.append(store)
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await store.close()
+
+    async def empty(self) -> None:
+        for table in TABLES:
+            await self.stores[0].engine.run(f"empty_{table}")
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Everything that hosts, clients, crashes and the clock may do to the queue, in any order."""
+
+    world: ClassVar[World]
+
+    operations: Bundle[int] = Bundle("operations")
+    claims: Bundle[Hold] = Bundle("claims")
+    hosts: Bundle[int] = Bundle("hosts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins: dict[int, Twin] = {}
+        self.leases: dict[int, Lease] = {}
+        self.requests: set[int] = set()
+        self.seen: dict[int, Operation] = {}
+        self.store = self.world.stores[0]
+        self.run(self.world.empty())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.world.run(work)
+
+    @property
+    def now(self) -> int:
+        return self.world.clock.now()
+
+    # ------------------------------------------------------------------------------------------------ clients
+
+    @rule(
+        target=operations,
+        priority=st.integers(-1, 1),
+        delay=st.sampled_from([0, 0, 0, 5, 20]),
+        retries=st.integers(0, 2),
+        recoveries=st.integers(0, 2),
+    )
+    def submit(self, priority: int, delay: int, retries: int, recoveries: int) -> int:
+        options = Options(retries, recoveries, backoff=Backoff(first=5, jitter=0))
+        new = operation(priority=priority, wait=delay * SECOND, options=options)
+        self.run(self.store.operations.submit([new]))
+        self._add(new.id, -priority, None, options, delay)
+        return new.id
+
+    @rule(
+        target=operations,
+        key=st.sampled_from("ab"),
+        delay=st.sampled_from([0, 0, 5]),
+        on_conflict=st.sampled_from(OnConflict),
+    )
+    def submit_keyed(self, key: str, delay: int, on_conflict: OnConflict) -> Any:  # noqa: RET503 - it always returns
+        options = Options(retries=1, backoff=Backoff(first=5, jitter=0))
+        new = operation(key=key, wait=delay * SECOND, options=options)
+        holder = next((twin for twin in self.twins.values() if twin.key == key and not twin.status.ended), None)
+        submitting = self.store.operations.submit_keyed(new, on_conflict)
+        if holder is None or (on_conflict is OnConflict.REPLACE and holder.place != "claimed"):
+            assert self.run(submitting) == new.id
+            if holder is not None:
+                holder.go(Status.CANCELLED, "outcomes")
+            self._add(new.id, 0, key, options, delay)
+            return new.id
+        if on_conflict is OnConflict.SKIP:
+            assert self.run(submitting) == holder.id
+            return multiple()
+        with pytest.raises(KeyTaken) as caught:
+            self.run(submitting)
+        assert caught.value.winner == holder.id
+        return multiple()
+
+    def _add(self, identifier: int, rank: int, key: str | None, options: Options, delay: int) -> None:
+        twin = self.twins[identifier] = Twin(identifier, rank, key, options)
+        if delay:
+            twin.place, twin.due = "delayed", self.now + delay * SECOND
+
+    @rule(identifier=operations)
+    def cancel(self, identifier: int) -> None:
+        twin = self.twins[identifier]
+        expected = {"claimed": "asked", "outcomes": "nothing"}.get(twin.place, "cancelled")
+        assert self.run(self.store.operations.cancel(identifier, "no longer wanted")) == expected
+        if expected == "asked":
+            self.requests.add(identifier)
+        elif expected == "cancelled":
+            twin.go(Status.CANCELLED, "outcomes")
+
+    @rule(identifier=operations)
+    def fail_unclaimed(self, identifier: int) -> None:
+        twin = self.twins[identifier]
+        failing = self.store.queue.fail_ready([(QUEUE, twin.rank, identifier, "nobody knows it")])
+        assert self.run(failing) == ({identifier} if twin.place == "ready" else set())
+        if twin.place == "ready":
+            twin.go(Status.FAILED, "outcomes")
+
+    # -------------------------------------------------------------------------------------------------- hosts
+
+    @initialize(target=hosts)
+    def first_hosts(self) -> Any:
+        return multiple(self._join(0), self._join(1))
+
+    @rule(target=hosts, process=st.integers(0, 1))
+    @precondition(lambda self: len(self._alive()) < 3)
+    def another_host(self, process: int) -> int:
+        return self._join(process)
+
+    def _join(self, process: int) -> int:
+        member = self.run(join(self.world.stores[process], lease=LEASE))
+        self.leases[member.id] = Lease(member, self.now)
+        return member.id
+
+    def _alive(self) -> list[int]:
+        return [host for host, lease in self.leases.items() if lease.state is HostState.ALIVE]
+
+    def _held_by(self, hosts: list[int]) -> list[Twin]:
+        return [twin for twin in self.twins.values() if twin.host in hosts]
+
+    @rule(host=hosts, judge=st.booleans())
+    def renew(self, host: int, *, judge: bool) -> None:
+        """Also of a host that was away for long: judged meanwhile it is told so, else it simply goes on."""
+        if judge:
+            for other, lease in self.leases.items():
+                if other != host and lease.state is HostState.ALIVE and lease.renewed + LEASE * SECOND < self.now:
+                    lease.state = HostState.DEAD
+        mine = self.leases[host]
+        if mine.state is HostState.ALIVE:
+            mine.renewed = self.now
+        dead = sum(lease.state is HostState.DEAD for lease in self.leases.values())
+        others = len([other for other in self._alive() if other != host])
+        expected = Renewal(renewed=mine.state is HostState.ALIVE, dead=dead, others=others)
+        assert self.run(mine.member.renew(judge=judge)) == expected
+
+    @rule(rescuer=hosts)
+    def rescue(self, rescuer: int) -> None:
+        """Take over what the dead held: again, or cancelled when somebody had asked, or over its recoveries."""
+        dead = [host for host, lease in self.leases.items() if lease.state is HostState.DEAD]
+        expected = sorted(self._held_by(dead), key=lambda twin: twin.id)
+        orphans = self.run(self.store.queue.orphans(1000))
+        found = [(orphan.claim.operation, orphan.claim.token, orphan.asked) for orphan in orphans]
+        assert found == [(twin.id, twin.token, twin.id in self.requests) for twin in expected]
+        self._settle(
+            rescuer,
+            [(o.claim, CANCELLATION if o.asked else after_death(o.claim, "its host died")) for o in orphans],
+        )
+
+    @rule(host=hosts)
+    def say_good_bye(self, host: int) -> None:
+        lease = self.leases[host]
+        self.run(lease.member.store.hosts.stop(host))
+        if lease.state is HostState.ALIVE:
+            lease.state = HostState.DEAD if self._held_by([host]) else HostState.STOPPED
+
+    # ------------------------------------------------------------------------------------- claims and verdicts
+
+    @rule(target=claims, host=hosts, limit=st.integers(1, 4), ahead=st.booleans())
+    def claim(self, host: int, limit: int, *, ahead: bool) -> Any:
+        lease = self.leases[host]
+        ready = [twin for twin in self.twins.values() if twin.place == "ready"]
+        ready.sort(key=lambda twin: (twin.rank, twin.id))
+        expected = ready[:limit] if lease.state is HostState.ALIVE else []
+        got = self.run(lease.member.claim(limit, ahead=ahead))
+        assert ids(got) == [twin.id for twin in expected]
+        for claim, twin in zip(got, expected, strict=True):
+            assert (claim.errors, claim.deaths, claim.key) == (twin.errors, twin.deaths, twin.key)
+            twin.go(Status.PENDING if ahead else Status.PROCESSING, "claimed")
+            twin.token, twin.host, twin.ahead = claim.token, host, ahead
+        return multiple(*(Hold(host, claim) for claim in got))
+
+    @rule(hold=claims)
+    def mark(self, hold: Hold) -> None:
+        """Also by whoever holds it no more: nothing comes of it then."""
+        self._mark(hold.claim)
+
+    def _mark(self, claim: Claim) -> None:
+        row = Marked(claim.operation, claim.token, 42, self.now, self.now)
+        self.run(self.store.queue.mark([row]))
+        twin = self.twins[claim.operation]
+        if twin.token == claim.token and twin.ahead:
+            assert may_move(twin.status, Status.PROCESSING)
+            twin.status, twin.ahead = Status.PROCESSING, False
+            self.check()
+
+    @rule(hold=claims, verdict=st.sampled_from([SUCCESS, FAILURE, CANCELLATION]))
+    def end(self, hold: Hold, verdict: End) -> None:
+        """By the owner, or by a zombie long after."""
+        self._begin(hold.claim)
+        self._settle(hold.host, [(hold.claim, verdict)])
+
+    @rule(hold=claims)
+    def error(self, hold: Hold) -> None:
+        self._begin(hold.claim)
+        self._settle(hold.host, [(hold.claim, after_error(hold.claim, "it broke", 0.5))])
+
+    @rule(hold=claims)
+    def die(self, hold: Hold) -> None:
+        self._settle(hold.host, [(hold.claim, after_death(hold.claim, "its worker died"))])
+
+    @rule(hold=claims, delay=st.integers(0, 20))
+    def wait(self, hold: Hold, delay: int) -> None:
+        claim = hold.claim
+        self._begin(claim)
+        self._settle(hold.host, [(claim, Postpone(delay, DelayReason.WAIT, claim.errors, claim.deaths))])
+
+    @rule(hold=claims)
+    def hand_back(self, hold: Hold) -> None:
+        claim = hold.claim
+        self._settle(hold.host, [(claim, Release(claim.errors, claim.deaths))])
+
+    @rule(
+        holds=st.lists(claims, min_size=2, max_size=6, unique_by=lambda hold: hold.claim.token ^ hold.claim.operation),
+        verdicts=st.lists(st.sampled_from([SUCCESS, CANCELLATION, HAND_BACK, None]), min_size=6, max_size=6),
+    )
+    def settle_many(self, holds: list[Hold], verdicts: list[Verdict | None]) -> None:
+        """One batch of old and new claims, each with a verdict of its own."""
+        pairs = list(zip(holds, verdicts, strict=False))
+        for hold, _ in pairs:
+            self._begin(hold.claim)
+        settlements: list[tuple[Claim, Verdict]] = [
+            (hold.claim, verdict or after_error(hold.claim, "it broke", 0.5)) for hold, verdict in pairs
+        ]
+        self._settle(holds[0].host, settlements)
+
+    @rule(host=hosts)
+    def find_lost_claims(self, host: int) -> None:
+        """A host that has forgotten everything finds what stands in its name and gives it back."""
+        store = self.leases[host].member.store
+        mine = self._held_by([host])
+        held = self.run(store.queue.claims_of(host))
+        assert sorted(held) == sorted((twin.id, twin.token) for twin in mine)
+        self.run(store.queue.give_back(host, [each for each, _ in held]))
+        for twin in mine:
+            twin.go(Status.PENDING, "ready")
+
+    def _begin(self, claim: Claim) -> None:
+        """What was claimed ahead begins before it ends in any way but a hand-back."""
+        if self.twins[claim.operation].ahead:
+            self._mark(claim)
+
+    def _settle(self, host: int, settlements: list[tuple[Claim, Verdict]]) -> None:
+        standing = [(c, verdict) for c, verdict in settlements if self.twins[c.operation].token == c.token]
+        landed = self.run(self.leases[host].member.settle(*settlements))
+        assert landed == {claim.operation for claim, _ in standing}
+        for claim, verdict in standing:
+            self._apply(self.twins[claim.operation], verdict)
+
+    def _apply(self, twin: Twin, verdict: Verdict) -> None:
+        if isinstance(verdict, End):
+            twin.go(verdict.code.status, "outcomes")
+            if verdict.code is CANCELLATION.code:
+                self.requests.discard(twin.id)
+            return
+        twin.errors, twin.deaths = verdict.errors, verdict.deaths
+        if isinstance(verdict, Postpone):
+            twin.go(Status.WAIT if verdict.reason is DelayReason.WAIT else Status.PENDING, "delayed")
+            twin.due = self.now + round(verdict.delay * SECOND)
+        else:
+            twin.go(Status.PENDING, "ready")
+
+    # --------------------------------------------------------------------------------------------------- time
+
+    @rule(seconds=st.sampled_from([1, 5, 13, 40]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.clock.turn(seconds)
+
+    @rule(limit=st.sampled_from([1, 1000]))
+    def promote(self, limit: int) -> None:
+        due = [twin for twin in self.twins.values() if twin.place == "delayed" and twin.due <= self.now]
+        assert len(self.run(self.store.queue.promote(limit))) == min(limit, len(due))
+        if limit < len(due):  # which of several that are due at once is the engine's choice: the earliest, or a tie
+            ready = {identifier for place, identifier, *_ in self._everywhere() if place == "ready"}
+            earliest = min(twin.due for twin in due)
+            due = [twin for twin in due if twin.id in ready]
+            assert [twin.due for twin in due] == [earliest]
+        for twin in due:
+            twin.go(Status.PENDING, "ready")
+
+    @rule()
+    def sweep(self) -> None:
+        """Housekeeping of what is over."""
+        self.run(self.store.queue.forget_requests())
+        self.requests = {each for each in self.requests if not self.twins[each].status.ended}
+
+    # --------------------------------------------------------------------------------------------- invariants
+
+    def _everywhere(self) -> list[tuple[str, int, int, int]]:
+        return [tuple(row) for row in self.run(self.store.engine.run("everywhere"))]
+
+    @invariant()
+    def check(self) -> None:
+        """Each operation is in exactly one place, held by one claim at most, and reads as the model says."""
+        found = sorted(self._everywhere())
+        assert found == sorted((twin.place, twin.id, twin.token, twin.host) for twin in self.twins.values())
+        seen = {each.id: each for each in self.run(self.store.operations.latest(10_000))}
+        assert {each.id: each.status for each in seen.values()} == {t.id: t.status for t in self.twins.values()}
+        for before in self.seen.values():
+            after = seen[before.id]
+            if before.status.ended:
+                assert after == before
+            elif after.status is not before.status:
+                assert may_move(before.status, after.status)
+        self.seen = seen
+
+    @invariant()
+    def requests_reach_the_owner(self) -> None:
+        """Each host is asked about exactly what it holds and somebody wants cancelled."""
+        for host, lease in self.leases.items():
+            wanted = sorted(twin.id for twin in self._held_by([host]) if twin.id in self.requests)
+            assert sorted(self.run(lease.member.asked())) == wanted
+
+
+@pytest.fixture
+def world(contract_url: str) -> Iterator[World]:
+    """The stores of one engine for all examples of a run."""
+    with asyncio.Runner() as runner:
+        world = World(runner, TurnedClock())
+        world.run(world.open(contract_url))
+        yield world
+        world.run(world.close())
+
+
+@pytest.mark.timeout(300)  # a pass takes a few seconds; a failure is made small before it is shown
+def test_the_queue_behaves_as_its_model(world: World) -> None:
+    """Whatever happens in whatever order: no double hold, no stale write, no change after the end, nothing lost."""
+
+    class Machine(QueueMachine):
+        pass
+
+    Machine.world = world
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    bounds = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=checks)
+    run_state_machine_as_test(Machine, settings=bounds)  # type: ignore[no-untyped-call]

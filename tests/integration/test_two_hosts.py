@@ -1,0 +1,141 @@
+"""Two hosts on one PostgreSQL database share ten thousand operations, and each operation is done exactly once."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kit.application import Application
+from tests.kit.processes import ROOT, HostProcess, all_ended
+from tests.kit.tables import STOPPED, Tables
+from tests.kit.waiting import eventually
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+BULK, MEANWHILE = 9_000, 1_000
+ALL = BULK + MEANWHILE
+DRAINED = 40.0  # seconds
+
+
+@pytest.fixture
+async def effects(tables: Tables) -> None:
+    """A table without any key: what is done twice shows twice."""
+    await tables.rows("create table effects (number integer, pid integer, parent integer)")
+
+
+@contextmanager
+def submitter(first: int, count: int) -> Iterator[subprocess.Popen[str]]:
+    """A third process that stands ready to submit."""
+    command = [sys.executable, "-m", "tests.kit.submitter", str(first), str(count)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def say_go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+async def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return (await asyncio.to_thread(process.stdout.readline)).strip()
+
+
+async def submit_all(application: Application, tables: Tables) -> None:
+    """The bulk from here, the rest one by one from a third process while the bulk is being done."""
+    with submitter(BULK, MEANWHILE) as third:
+        assert await line(third) == "ready"
+        for first in range(0, BULK, 1000):
+            await application.record.submit_many([(number,) for number in range(first, first + 1000)])
+        await eventually(lambda: tables.count("outcomes"), 20, "the hosts are at work")
+        say_go(third)
+        assert await line(third) == "done"
+
+
+async def drained(tables: Tables) -> None:
+    async def done() -> bool:
+        return await tables.count("outcomes") >= ALL
+
+    await eventually(done, DRAINED, "everything is done")
+
+
+async def check_each_was_done_once(tables: Tables) -> None:
+    """No operation was done twice or left out, and none cost anything of its budgets."""
+    assert await tables.value("select count(*) from effects") == ALL
+    assert await tables.value("select count(distinct number) from effects") == ALL
+    assert await tables.attempts() == {(1, 1): ALL}
+    left = await tables.counts()
+    assert left == {"operations": ALL, "outcomes": ALL, "hosts": 2}
+
+
+async def shares(tables: Tables) -> tuple[Counter[int], Counter[int]]:
+    """How many operations each host ended, by id; and how many effects the children of each had, by pid."""
+    by_host = Counter(await tables.column("select host from opwright.outcomes"))
+    by_pid = Counter(await tables.column("select parent from effects"))
+    return by_host, by_pid
+
+
+async def check_workers_did_it(tables: Tables, *hosts: HostProcess) -> None:
+    """Every effect came from a worker, none from a host's own process."""
+    pids = set(await tables.column("select distinct pid from effects"))
+    assert len(pids) == 4
+    assert not pids & {host.pid for host in hosts}
+
+
+@pytest.mark.usefixtures("effects")
+@pytest.mark.timeout(120)
+async def test_two_hosts_do_each_of_ten_thousand_operations_once(
+    application: Application, tables: Tables, tmp_path: Path
+) -> None:
+    """Each host does at least a fifth, and what a third process submits meanwhile is among it."""
+    url = tables.url
+    with HostProcess(url, tmp_path, "one") as one, HostProcess(url, tmp_path, "two") as two:
+        async with application.ops:
+            await one.ready()
+            await two.ready()
+            await submit_all(application, tables)
+            await drained(tables)
+        await check_each_was_done_once(tables)
+        await check_workers_did_it(tables, one, two)
+        by_host, by_pid = await shares(tables)
+        assert by_host.keys() == {one.id, two.id}
+        assert by_pid.keys() == {one.pid, two.pid}
+        assert min(*by_host.values(), *by_pid.values()) >= ALL / 5, (by_host, by_pid)
+
+
+@pytest.mark.usefixtures("effects")
+@pytest.mark.timeout(120)
+async def test_a_host_may_be_stopped_midway(application: Application, tables: Tables, tmp_path: Path) -> None:
+    """SIGTERM ends one host with exit code 0; the other does the rest, and nothing is done twice or charged."""
+    url = tables.url
+    with HostProcess(url, tmp_path, "one") as one, HostProcess(url, tmp_path, "two") as two:
+        async with application.ops:
+            await one.ready()
+            await two.ready()
+            submitting = asyncio.create_task(submit_all(application, tables))
+
+            async def midway() -> bool:
+                return await tables.count("outcomes") >= ALL // 4
+
+            await eventually(midway, 20, "a quarter is done")
+            workers = one.children()
+            one.terminate()
+            assert await one.ended() == 0
+            await all_ended(workers, 1)
+            assert (await tables.hosts())[one.id] == STOPPED
+            assert await tables.count("outcomes") < ALL, "it was stopped too late to prove anything"
+            await submitting
+            await drained(tables)
+        await check_each_was_done_once(tables)
+        await check_workers_did_it(tables, one, two)
+        by_host, _ = await shares(tables)
+        assert by_host.keys() == {one.id, two.id}

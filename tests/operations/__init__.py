@@ -1,0 +1,1 @@
+"""Triggers, submitting, handles."""

@@ -1,0 +1,1 @@
+"""The scheduler of a host, step by step."""

@@ -1,0 +1,1 @@
+"""Watchers, against real files and real servers."""
