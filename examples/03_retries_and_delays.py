@@ -30,16 +30,16 @@ def stamp(what: str) -> tuple[str, float]:
 
 async def main() -> None:
     async with ops:  # a client can submit while no host is there
-        late = await stamp.options(delay=1.0).submit("a second later")
         low = await stamp.submit("low priority, submitted first")
         high = await stamp.options(priority=10).submit("high priority, submitted second")
 
         first = await stamp.options(key="nightly").submit("one of a kind")
         second = await stamp.options(key="nightly", on_conflict="skip").submit("one of a kind, again")
+        late = await stamp.options(delay=1.0).submit("a second later")
         print("The key gave the operation that was already there:", first == second)
 
     async with ops.host(workers=1):
-        ended = [await handle.result(timeout=30) for handle in (late, low, high, first)]
+        ended = [await handle.result(timeout=30) for handle in (low, high, first, late)]
         print("In the order in which they ran:", *(what for what, _ in sorted(ended, key=lambda one: one[1])), sep="\n  ")
 
         print(await (await flaky.submit("the letter")).result(timeout=30))

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -83,16 +82,11 @@ def reports(
 ) -> Iterator[dict[str, "Future[Report]"]]:
     """The reports on all variants that this run is about, a few of them made at a time."""
     postgres_server.start()
-    wanted = [item.callspec.params["name"] for item in request.session.items if "reports" in _fixtures(item)]
+    wanted = [name for name in VARIANTS if any(item.name.endswith(f"[{name}]") for item in request.session.items)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
-            name: pool.submit(partial(examine, postgres_server, tmp_path_factory.mktemp(name), VARIANTS[name]))
-            for name in wanted
+            name: pool.submit(partial(examine, postgres_server, tmp_path_factory.mktemp(name), VARIANTS[name])) for name in wanted
         }
-
-
-def _fixtures(item: Any) -> tuple[str, ...]:
-    return tuple(getattr(item, "fixturenames", ()))
 
 
 @pytest.mark.timeout(180)  # the first of them waits for its turn among all

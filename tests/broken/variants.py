@@ -63,9 +63,7 @@ def copy_source(folder: Path) -> Path:
 
 def variants() -> dict[str, Variant]:
     """Every variant, by name."""
-    return {
-        path.stem: msgspec.convert(tomllib.loads(path.read_text()), Variant) for path in sorted(FOLDER.glob("*.toml"))
-    }
+    return {path.stem: msgspec.convert(tomllib.loads(path.read_text()), Variant) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def _block(text: str, statement: str | None) -> tuple[int, int]:

@@ -34,7 +34,7 @@ ENDS = [SUCCESS, FAILURE, CANCELLATION]
 HAND_BACK = Release(0, 0)
 
 
-def operation(  # noqa: PLR0917 - a test names what it needs
+def operation(
     trigger: str = TRIGGER,
     key: str | None = None,
     *,
@@ -119,9 +119,7 @@ class Member:
 
 async def join(store: Store, *, name: str = "host", lease: float = 12.0) -> Member:
     """Register a host."""
-    number = await store.hosts.register(
-        name=name, pid=os.getpid(), version="1.0", lease=lease, queues=None, triggers=[TRIGGER]
-    )
+    number = await store.hosts.register(name=name, pid=os.getpid(), version="1.0", lease=lease, queues=None, triggers=[TRIGGER])
     return Member(store, number)
 
 

@@ -1,10 +1,12 @@
 """Cancelling: at once where nobody holds the operation, by its owner where somebody does."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from opwright.clock import SECOND, TurnedClock
+from opwright.model.claim import Claim, Verdict
 from opwright.model.status import Status
 from opwright.store.store import Store
 from tests.contract.kit import (
@@ -35,9 +37,7 @@ async def test_a_pending_operation_is_cancelled_at_once(store: Store, host: Memb
     assert await host.claim() == []
 
 
-async def test_a_delayed_operation_is_cancelled_at_once(
-    store: Store, host: Member, clock: TurnedClock
-) -> None:
+async def test_a_delayed_operation_is_cancelled_at_once(store: Store, host: Member, clock: TurnedClock) -> None:
     """What waits for its time never comes up."""
     new = operation(wait=SECOND)
     await store.operations.submit([new])
@@ -48,7 +48,7 @@ async def test_a_delayed_operation_is_cancelled_at_once(
 
 
 @pytest.mark.parametrize("pause", [retry, wait])
-async def test_between_attempts_it_is_cancelled_at_once(store: Store, host: Member, pause: type) -> None:
+async def test_between_attempts_it_is_cancelled_at_once(store: Store, host: Member, pause: Callable[[Claim], Verdict]) -> None:
     """While it waits for a retry or its own return nobody holds it."""
     (one,) = await submit(store)
     claim = await host.take()
@@ -141,9 +141,7 @@ async def test_claim_and_cancel_at_once_leave_one_fate(store: Store, host: Membe
     """Each operation is either claimed, and its owner asked, or cancelled: never both, never neither."""
     sent = await submit(store, 60)
     work = [other.operations.cancel(each, "no") for each in sent]
-    *answers, first, second, third = await promptly(
-        asyncio.gather(*work, host.claim(20), host.claim(20), host.claim(20))
-    )
+    *answers, first, second, third = await promptly(asyncio.gather(*work, host.claim(20), host.claim(20), host.claim(20)))
     claimed = {*ids(first), *ids(second), *ids(third)}
     fate = dict(zip(sent, answers, strict=True))
     assert {each for each, answer in fate.items() if answer == "asked"} == claimed

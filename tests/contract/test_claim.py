@@ -102,9 +102,7 @@ async def test_peek_names_the_queues_with_something_ready(store: Store, host: Me
     assert peek.due == peek.now + 5
 
 
-async def test_a_dead_host_gets_nothing(
-    store: Store, host: Member, rival: Member, clock: TurnedClock
-) -> None:
+async def test_a_dead_host_gets_nothing(store: Store, host: Member, rival: Member, clock: TurnedClock) -> None:
     """Once judged, a host claims no more, so what it holds can only shrink."""
     await submit(store)
     clock.turn(13)

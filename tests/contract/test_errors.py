@@ -8,10 +8,10 @@ from opwright.errors import DuplicateRow, StoreError, StoreUnavailable
 from opwright.store.engine import Plan, call
 from opwright.store.store import Store
 from opwright.store.submits import submit as submit_plan
-from tests.contract.kit import Member, operation, places, promptly, query, submit
+from tests.contract.kit import SUCCESS, Member, operation, places, promptly, query, submit
 
 
-class Refused(Exception):  # noqa: N818 - what a plan might say
+class Refused(Exception):
     """The rule of some plan was broken."""
 
 
@@ -87,24 +87,18 @@ async def test_a_refused_statement_disturbs_no_neighbour(store: Store) -> None:
 async def test_a_refused_plan_disturbs_no_neighbour(store: Store) -> None:
     """A plan that raises among others takes only its own writes back."""
     work = [submitting(2 * n, 2 * n + 1) if n % 3 else refusing(2) for n in range(1, 31)]
-    answers = await promptly(
-        asyncio.gather(*(store.engine.play(plan) for plan in work), return_exceptions=True)  # type: ignore[arg-type]
-    )
+    answers = await promptly(asyncio.gather(*(store.engine.play(plan) for plan in work), return_exceptions=True))
     assert [isinstance(answer, Refused) for answer in answers] == [n % 3 == 0 for n in range(1, 31)]
     assert await query(store, "select count(*) from opwright.operations") == [(40,)]
 
 
 async def test_a_batch_with_one_bad_verdict_lands_nothing(store: Store, host: Member) -> None:
     """A statement is whole: the scheduler may split a refused batch without asking what had landed."""
-    from opwright.model.claim import End
-    from opwright.model.status import OutcomeCode
-
     await submit(store, 3)
     claims = await host.claim()
     await query(store, f"insert into opwright.outcomes values ({claims[1].operation}, 1, 1, 1, 1, 1, null, null)")
-    end = End(OutcomeCode.SUCCEEDED)
     with pytest.raises(DuplicateRow):
-        await host.settle(*((claim, end) for claim in claims))
+        await host.settle(*((claim, SUCCESS) for claim in claims))
     assert sorted((await places(store))["claimed"]) == sorted(claim.operation for claim in claims)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from opwright.clock import SECOND, TurnedClock
 from opwright.errors import DuplicateRow, KeyTaken
+from opwright.model.claim import End
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store.store import Store
@@ -116,10 +117,10 @@ async def test_of_many_that_replace_each_other_one_is_left(open_store: OpenStore
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_the_key_is_free_after_any_end(store: Store, host: Member, end: type) -> None:
+async def test_the_key_is_free_after_any_end(store: Store, host: Member, end: End) -> None:
     """A key lives as long as its operation does."""
     await keyed(store)
-    await host.end(await host.take(), end)  # type: ignore[arg-type]
+    await host.end(await host.take(), end)
     new = await keyed(store)
     assert await status(store, new) is Status.PENDING
 
@@ -166,7 +167,7 @@ async def test_a_stale_end_frees_no_key(store: Store, host: Member) -> None:
 
 async def test_a_key_of_another_trigger_is_another_key(store: Store) -> None:
     """Keys belong to their trigger; text is compared exactly."""
-    for trigger, key in (("a", "k"), ("b", "k"), ("a", "K"), ("a", "k "), ("a", "ｋ")):
+    for trigger, key in (("a", "k"), ("b", "k"), ("a", "K"), ("a", "k "), ("a", "\uff4b")):
         new = operation(trigger, key)
         assert await store.operations.submit_keyed(new, FAIL) == new.id
 
@@ -212,9 +213,7 @@ async def test_a_key_whose_holder_ends_meanwhile_is_taken(store: Store, host: Me
     """A holder that ended a moment ago does not stand in the way of REPLACE."""
     await keyed(store)
     claim = await host.take()
-    answers = await asyncio.gather(
-        host.end(claim), keyed(store, on_conflict=REPLACE), return_exceptions=True
-    )
+    answers = await asyncio.gather(host.end(claim), keyed(store, on_conflict=REPLACE), return_exceptions=True)
     assert answers[0] is True
     assert isinstance(answers[1], int | KeyTaken)
     assert await keyed(store, on_conflict=REPLACE) in (await places(store))["ready"]

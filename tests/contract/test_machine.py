@@ -36,7 +36,6 @@ from tests.contract.kit import (
     PLACES,
     QUEUE,
     SUCCESS,
-    TRIGGER,
     Member,
     ids,
     join,
@@ -172,7 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         delay=st.sampled_from([0, 0, 5]),
         on_conflict=st.sampled_from(OnConflict),
     )
-    def submit_keyed(self, key: str, delay: int, on_conflict: OnConflict) -> Any:  # noqa: RET503 - it always returns
+    def submit_keyed(self, key: str, delay: int, on_conflict: OnConflict) -> Any:
         options = Options(retries=1, backoff=Backoff(first=5, jitter=0))
         new = operation(key=key, wait=delay * SECOND, options=options)
         holder = next((twin for twin in self.twins.values() if twin.key == key and not twin.status.ended), None)
@@ -449,4 +448,4 @@ def test_the_queue_behaves_as_its_model(world: World) -> None:
     Machine.world = world
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     bounds = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=checks)
-    run_state_machine_as_test(Machine, settings=bounds)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Machine, settings=bounds)

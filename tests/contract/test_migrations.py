@@ -94,9 +94,7 @@ async def test_an_older_schema_is_upgraded_as_the_engine_promises(
     assert await query(newer, "select count(*) from opwright.operations") == [(1,)]
 
 
-async def test_a_schema_is_upgraded_once_by_however_many_ask(
-    store: Store, other: Store, upgrade: Upgrade
-) -> None:
+async def test_a_schema_is_upgraded_once_by_however_many_ask(store: Store, other: Store, upgrade: Upgrade) -> None:
     """Of concurrent upgrades one applies the step, the others find nothing to do."""
     upgrade("create table opwright.later (x integer)")
     done = await promptly(asyncio.gather(store.engine.migrate(), other.engine.migrate()))

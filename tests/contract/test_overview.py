@@ -59,9 +59,7 @@ async def test_a_claim_is_processing(store: Store, host: Member) -> None:
 
 
 @pytest.mark.parametrize("ahead", [True, False])
-async def test_a_mark_tells_worker_and_begin(
-    store: Store, host: Member, clock: TurnedClock, *, ahead: bool
-) -> None:
+async def test_a_mark_tells_worker_and_begin(store: Store, host: Member, clock: TurnedClock, *, ahead: bool) -> None:
     """What outlives a renewal shows its worker and since when it runs; a claim ahead has begun by then."""
     (one,) = await submit(store)
     (claim,) = await host.claim(ahead=ahead)
@@ -171,9 +169,7 @@ async def test_latest_pages_from_the_newest_back(store: Store) -> None:
     assert [seen.id for seen in first + second] == sent[::-1]
 
 
-async def test_notes_come_in_order_and_from_a_position(
-    store: Store, host: Member, clock: TurnedClock
-) -> None:
+async def test_notes_come_in_order_and_from_a_position(store: Store, host: Member, clock: TurnedClock) -> None:
     """The log of an operation is read on from where one stopped, and holds nothing of the others."""
     await submit(store, 2)
     for text in ("first", "second"):

@@ -107,6 +107,8 @@ def test_a_claim_walks_the_key_in_its_order(plans: Plans, statistics: str, kind:
     plan = plans["claim", statistics, kind]
     assert "Index Scan using ready_pkey on ready" in plan
     assert "Tid Scan on ready" in plan
+    assert "TID Cond: (ctid = ANY (" in plan  # picked once, by one array
+    assert plan.count("Nested Loop") == 1  # only to fetch the request of each row that was picked
     assert "LockRows" in plan
     assert "Index Scan using operations_pkey" in plan
     for wrong in ("Sort", "Seq Scan", "Bitmap", "Hash Join", "Merge Join"):
@@ -114,9 +116,7 @@ def test_a_claim_walks_the_key_in_its_order(plans: Plans, statistics: str, kind:
 
 
 @pytest.mark.parametrize("name", SETTLES)
-def test_a_settle_finds_its_claims_by_key_and_fences_them_by_hash(
-    plans: Plans, name: str, statistics: str, kind: str
-) -> None:
+def test_a_settle_finds_its_claims_by_key_and_fences_them_by_hash(plans: Plans, name: str, statistics: str, kind: str) -> None:
     """Each claim is looked up once, and the fence is a hash look-up: never batch times batch."""
     plan = plans[name, statistics, kind]
     assert "Index Scan using claimed_pkey on claimed" in plan

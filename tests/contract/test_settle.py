@@ -1,9 +1,11 @@
 """Settling: each verdict lands exactly while its claim stands, and whatever comes late changes nothing."""
 
+from collections.abc import Callable
+
 import pytest
 
 from opwright.clock import SECOND, TurnedClock
-from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict
+from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict, after_death, hand_back
 from opwright.model.operation import OnConflict
 from opwright.model.status import OutcomeCode, Status
 from opwright.store.queue import Marked
@@ -58,9 +60,7 @@ async def test_a_stale_token_writes_nothing(store: Store, host: Member, verdict:
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
-async def test_a_stale_verdict_in_a_batch_spares_the_live_ones(
-    store: Store, host: Member, verdict: Verdict
-) -> None:
+async def test_a_stale_verdict_in_a_batch_spares_the_live_ones(store: Store, host: Member, verdict: Verdict) -> None:
     """One late writer in a batch neither lands nor stops its neighbours."""
     await submit(store, 3)
     first, second, third = await host.claim()
@@ -105,9 +105,7 @@ async def test_a_claim_answers_once(store: Store, host: Member, verdict: Verdict
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
-async def test_a_late_writer_cannot_touch_the_next_claim(
-    store: Store, host: Member, rival: Member, verdict: Verdict
-) -> None:
+async def test_a_late_writer_cannot_touch_the_next_claim(store: Store, host: Member, rival: Member, verdict: Verdict) -> None:
     """Once another host has claimed the operation, the first one's verdict changes nothing (F01, F02)."""
     await submit(store)
     old = await host.take()
@@ -119,9 +117,7 @@ async def test_a_late_writer_cannot_touch_the_next_claim(
     assert await rival.end(new)
 
 
-async def test_a_stale_cancellation_leaves_the_request_of_the_live_claim(
-    store: Store, host: Member, rival: Member
-) -> None:
+async def test_a_stale_cancellation_leaves_the_request_of_the_live_claim(store: Store, host: Member, rival: Member) -> None:
     """A late CANCELLED from a former holder must not swallow the request that its successor has yet to read."""
     (one,) = await submit(store)
     old = await host.take()
@@ -139,16 +135,15 @@ async def test_an_ended_operation_stays_ended(store: Store, host: Member, end: E
     claim = await host.take()
     assert await host.end(claim, end)
     before = await store.operations.get(one)
-    for late in (*ENDS, PAUSE, HAND_BACK):
+    verdicts: list[Verdict] = [*ENDS, PAUSE, HAND_BACK]
+    for late in verdicts:
         assert not await host.end(claim, late)
     assert await store.operations.cancel(one, "too late") == "nothing"
     assert await host.claim() == []
     assert await store.operations.get(one) == before
 
 
-async def test_an_outcome_keeps_result_error_and_times(
-    store: Store, host: Member, clock: TurnedClock
-) -> None:
+async def test_an_outcome_keeps_result_error_and_times(store: Store, host: Member, clock: TurnedClock) -> None:
     """Result and error come back as written, with who ended it, when, and at which attempt."""
     await submit(store, 2)
     one, two = await host.claim()
@@ -221,9 +216,18 @@ async def test_a_death_is_counted_and_told(store: Store, host: Member) -> None:
 
 async def test_counters_survive_every_way_back(store: Store, host: Member, clock: TurnedClock) -> None:
     """Errors and deaths add up over delays, hand-backs and takeovers until the end."""
+    ways: list[Callable[[Claim], Verdict]] = [
+        lambda claim: retry(claim, delay=1),
+        lambda claim: after_death(claim, "its worker died"),
+        hand_back,
+        lambda claim: wait(claim, 1),
+        lambda claim: after_death(claim, "its worker died"),
+        lambda claim: wait(claim, 1),
+    ]
     await submit(store)
-    for verdict in (Postpone(1, DelayReason.RETRY, 1, 0), Release(1, 1), Release(1, 1), Postpone(1, DelayReason.WAIT, 1, 2)):
-        assert await host.end(await host.take(), verdict)
+    for way in ways:
+        claim = await host.take()
+        assert await host.end(claim, way(claim))
         clock.turn(1)
         await store.queue.promote()
     last = await host.take()
@@ -233,9 +237,7 @@ async def test_counters_survive_every_way_back(store: Store, host: Member, clock
 
 
 @pytest.mark.parametrize("verdict", VERDICTS[1:])
-async def test_what_comes_back_keeps_its_place(
-    store: Store, host: Member, clock: TurnedClock, verdict: Verdict
-) -> None:
+async def test_what_comes_back_keeps_its_place(store: Store, host: Member, clock: TurnedClock, verdict: Verdict) -> None:
     """Queue, priority, trigger and inputs are the same at the next attempt."""
     new = operation("other", queue="mail", priority=-3, inputs='{"x":1}')
     await store.operations.submit([new])

@@ -66,9 +66,7 @@ def test_both_dialects_take_the_same_parameters() -> None:
     """A call hands over the same values whatever the engine."""
     postgresql, sqlite = every(POSTGRESQL), every(SQLITE)
     common = set(postgresql) & set(sqlite)
-    assert {name: parameters(postgresql[name]) for name in common} == {
-        name: parameters(sqlite[name]) for name in common
-    }
+    assert {name: parameters(postgresql[name]) for name in common} == {name: parameters(sqlite[name]) for name in common}
 
 
 def test_every_statement_is_used() -> None:

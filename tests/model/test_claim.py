@@ -16,15 +16,15 @@ from opwright.model.claim import (
     after_error,
     hand_back,
 )
-from opwright.model.options import Backoff, Options
+from opwright.model.options import Options
 from opwright.model.status import OutcomeCode
 
 budgets = st.integers(0, 20)
 
 
-def claim(errors: int = 0, deaths: int = 0, **options: int) -> Claim:
+def claim(errors: int = 0, deaths: int = 0, *, retries: int = 0, recoveries: int = 3) -> Claim:
     """A claim that has spent so much."""
-    return Claim(1, 2, "work", "{}", "default", 0, errors, deaths, Options(**options))
+    return Claim(1, 2, "work", "{}", "default", 0, errors, deaths, Options(retries, recoveries))
 
 
 def test_an_error_without_retries_fails_at_once() -> None:
@@ -45,11 +45,11 @@ def test_there_are_as_many_attempts_as_retries_and_one(retries: int, deaths: int
     for attempts in count(1):
         verdict = after_error(claim(errors, deaths, retries=retries), "it broke", 0.0)
         if isinstance(verdict, End):
-            break
+            assert attempts == retries + 1
+            return
         assert isinstance(verdict, Postpone)
         assert (verdict.errors, verdict.deaths) == (errors + 1, deaths)
         errors = verdict.errors
-    assert attempts == retries + 1
 
 
 @given(recoveries=budgets, errors=budgets)
@@ -59,10 +59,10 @@ def test_there_are_as_many_deaths_as_recoveries_and_one(recoveries: int, errors:
     for attempts in count(1):
         verdict = after_death(claim(errors, deaths, recoveries=recoveries), "killed")
         if isinstance(verdict, End):
-            break
+            assert attempts == recoveries + 1
+            return
         assert verdict == Release(errors, deaths + 1, note="killed")
         deaths = verdict.deaths
-    assert attempts == recoveries + 1
 
 
 @pytest.mark.parametrize(("deaths", "words"), [(0, "died once"), (3, "died 4 times")])

@@ -49,9 +49,9 @@ def test_threads_never_share_an_id() -> None:
 def test_a_clock_set_back_makes_no_id_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids go on rising while the clock catches up."""
     now = time.time_ns()
-    monkeypatch.setattr(ids.time, "time_ns", lambda: now)
+    monkeypatch.setattr(time, "time_ns", lambda: now)
     before = new_ids(1000)
-    monkeypatch.setattr(ids.time, "time_ns", lambda: now - 3600 * 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
     after = new_ids(1000)
     assert before[-1] < after[0]
 
@@ -60,14 +60,14 @@ def test_a_clock_set_back_makes_no_id_twice(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_id_fits_63_bits(monkeypatch: pytest.MonkeyPatch, year: int) -> None:
     """Positive and within a bigint, whatever the clock says."""
     monkeypatch.setattr(ids, "_last", 0)
-    monkeypatch.setattr(ids.time, "time_ns", lambda: round((year - 1970) * 365.2425 * 86_400) * 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: round((year - 1970) * 365.2425 * 86_400) * 10**9)
     assert 0 < new_id() < 2**63
 
 
 def test_an_id_tells_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the millisecond."""
     monkeypatch.setattr(ids, "_last", 0)
-    monkeypatch.setattr(ids.time, "time_ns", lambda: (EPOCH_MS + 123_456) * 1_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: (EPOCH_MS + 123_456) * 1_000_000)
     assert made_at(new_id()) == (EPOCH_MS + 123_456) * 1000
 
 
@@ -76,7 +76,7 @@ def test_a_later_millisecond_makes_a_larger_id(monkeypatch: pytest.MonkeyPatch) 
     made = []
     for millisecond in range(100, 200):
         monkeypatch.setattr(ids, "_last", 0)  # each is another process
-        monkeypatch.setattr(ids.time, "time_ns", lambda at=millisecond: (EPOCH_MS + at) * 1_000_000)
+        monkeypatch.setattr(time, "time_ns", lambda at=millisecond: (EPOCH_MS + at) * 1_000_000)
         made.append(new_id())
     assert made == sorted(made)
 

@@ -25,6 +25,7 @@ from opwright.operations import client as client_module
 from opwright.operations.portal import portal
 from tests.contract.kit import query
 from tests.operations.kit import eventually, rows
+from tests.servers import PostgresServer
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 NAN, INF = math.nan, math.inf
@@ -300,6 +301,19 @@ async def test_the_first_of_concurrent_submits_opens_the_database_once(database_
     assert await rows(ops) == {"operations": 20, "ready": 20}
     assert len(handles) == 20
     await ops.client.close()
+
+
+async def test_a_submit_after_a_restart_of_the_server_lands(
+    postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    """The connections of before are known to be closed: a new one is made, and the application notices nothing."""
+    ops = Opwright(postgres_database)
+    trigger = ops.operation(double)
+    async with ops:
+        await trigger.submit(1)
+        await asyncio.to_thread(postgres_server.restart, "immediate")
+        await trigger.submit(2)
+        assert await rows(ops) == {"operations": 2, "ready": 2}
 
 
 # ---------------------------------------------------------------------------------------------------- calls

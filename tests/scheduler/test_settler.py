@@ -189,6 +189,8 @@ async def test_verdicts_wait_for_a_database_that_is_away(postgres_server: Postgr
     await asyncio.to_thread(postgres_server.start)
     assert await host.settler.flush(20)
     await host.settler.stop()
+    await store.close()
+    await store.open()  # the connections of before are gone
     assert await host.statuses() == [Status.SUCCEEDED] * 3
     await store.close()
 

@@ -257,7 +257,7 @@ def leaves_grandchild(path: str) -> None:
     """A grandchild that inherits every descriptor, the channel too, and outlives this process."""
     for fd in range(3, 64):
         try:
-            os.set_inheritable(fd, True)
+            os.set_inheritable(fd, True)  # noqa: FBT003 - the name says it
         except OSError:
             continue
     grandchild = subprocess.Popen(["sleep", "600"], close_fds=False)

@@ -117,6 +117,16 @@ async def test_a_worker_that_is_terminated_from_outside_ends_its_operation_first
     assert not single.named("worker.died")
 
 
+async def test_a_termination_from_outside_leaves_alone_what_runs_in_threads(host: Host) -> None:
+    await host.heated(1, slots=2)
+    operation = await host.begin("sleep_now", seconds=0.3)
+    host.cancel(operation)
+    os.kill(host.pool.running()[operation].pid, signal.SIGTERM)
+    update = await host.update(operation)
+    assert (update.outcome, update.result) == (Outcome.DONE, '"slept"')
+    assert not host.named("worker.died")
+
+
 async def test_an_idle_worker_that_is_terminated_from_outside_is_replaced(single: Host) -> None:
     (worker,) = single.pool.workers()
     os.kill(worker.pid or 0, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 
@@ -37,9 +38,20 @@ async def test_what_outlasts_the_stop_is_given_up_and_reported_once(inline: Host
     operation = await inline.begin("sleep_now", seconds=0.3)
     await inline.pool.stop(0, 0.01)
     assert inline.updates[operation].outcome is Outcome.DIED
+    await threads_end()
+
+
+async def test_a_stop_with_less_patience_overtakes_another(inline: Host) -> None:
+    operation = await inline.begin("sleep_now", seconds=0.3)
+    await asyncio.gather(inline.pool.stop(60, 60), inline.pool.stop(0, 0))
+    assert inline.updates[operation].outcome is Outcome.DIED
+    await threads_end()
+
+
+async def threads_end() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("opwright-slot"):
-            thread.join(PATIENCE)
+            await asyncio.to_thread(thread.join, PATIENCE)
 
 
 async def test_the_ends_of_one_turn_are_delivered_together(inline: Host) -> None:

@@ -26,7 +26,7 @@ def load(text: str) -> Opwright:
     if not isinstance(application, Opwright):
         kind = type(application).__name__
         raise ConfigurationError(
-            f"{target.variable!r} in {target.module} is no Opwright application but a {kind!r}{_hint(target)}"
+            f"{target.variable!r} in {target.module} is of type {kind}, not an Opwright application{_hint(target)}"
         )
     application.found_at(target)
     return application

@@ -23,16 +23,20 @@ class Backoff(msgspec.Struct, frozen=True, omit_defaults=True):
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (self.first >= 0 and self.longest >= 0 and self.factor >= 1 and 0 <= self.jitter <= 1):
+        infinite = float("inf")
+        pauses = 0 <= self.first < infinite and 0 <= self.longest < infinite
+        if not (pauses and 1 <= self.factor < infinite and 0 <= self.jitter <= 1):
             raise InvalidOperation(
-                f"backoff: {self} needs first and longest >= 0, factor >= 1 and jitter from 0 to 1",
+                f"backoff: {self} needs first and longest from 0, factor from 1, jitter from 0 to 1, all finite",
                 field="backoff",
             )
 
     def pause(self, errors: int, draw: float) -> float:
         """Seconds before the retry that follows the ``errors``-th error; ``draw`` is a random number from 0 to 1."""
-        steps = min(errors - 1, 64)  # beyond it every factor above 1 has met ``longest``; keeps the float finite
-        plain = min(self.first * self.factor**steps, self.longest)
+        try:
+            plain = min(self.first * self.factor ** (errors - 1), self.longest)
+        except OverflowError:  # beyond any float, so beyond ``longest``
+            plain = self.longest if self.first else 0.0
         return plain * (1 + self.jitter * (2 * draw - 1))
 
 

@@ -61,19 +61,16 @@ class _Lane:
             connection = self._free.pop() if self._free else await self._engine.connect(self._lane)
             try:
                 yield connection
-            except (OpwrightError, asyncpg.PostgresError):
-                self._keep(connection)
+            except BaseException as error:
+                self._take_back(connection, keep=_harmless(error))
                 raise
-            except BaseException:
-                connection.discard()
-                raise
-            self._keep(connection)
+            self._take_back(connection, keep=True)
 
-    def _keep(self, connection: _Connection) -> None:
-        if self._closed or not connection.sound():
-            connection.discard()
-        else:
+    def _take_back(self, connection: _Connection, *, keep: bool) -> None:
+        if keep and connection.sound() and not self._closed:
             self._free.append(connection)
+        else:
+            connection.discard()
 
     async def close(self) -> None:
         """Close what is free now, and what is in use when it comes back."""
@@ -258,11 +255,23 @@ class PostgresEngine:
     async def _translated(self) -> AsyncIterator[None]:
         try:
             yield
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
             raise _translate(error) from error
 
     async def _send_notification(self) -> None:
         await self.run("notify", Lane.CONTROL)
+
+
+def _harmless(error: BaseException) -> bool:
+    """Whether the connection is as good as before: a plan refused, or the server refused one statement."""
+    if isinstance(error, OpwrightError):
+        return True
+    return isinstance(error, asyncpg.PostgresError) and not _is_gone(error.sqlstate or "")
+
+
+def _is_gone(state: str) -> bool:
+    """08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only."""
+    return state[:2] in ("08", "53") or state[:3] == "57P" or state == "25006"
 
 
 def _translate(error: Exception) -> StoreError:
@@ -273,9 +282,7 @@ def _translate(error: Exception) -> StoreError:
         return DuplicateRow(text)
     if state in ("40001", "40P01"):
         return StoreConflict(text)
-    # 08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only
-    gone = state[:2] in ("08", "53") or state[:3] == "57P" or state == "25006"
-    if gone or not isinstance(error, asyncpg.PostgresError):
+    if _is_gone(state) or not isinstance(error, asyncpg.PostgresError):
         return StoreUnavailable(text)
     return StoreError(text)
 

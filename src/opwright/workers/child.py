@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
@@ -79,7 +80,7 @@ class Child(asyncio.Protocol):
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self.heated: asyncio.Future[str | None] = self._loop.create_future()
-        self.replaceable: asyncio.Future[None] = self._loop.create_future()
+        self.replaceable: asyncio.Future[str | None] = self._loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._reader = host_reader()
         self._outgoing: list[ToWorker] = []
@@ -131,17 +132,21 @@ class Child(asyncio.Protocol):
 
     def free(self) -> int:
         """How many tasks could begin in it at once."""
-        return max(self.ledger.slots - len(self.ledger), 0) if self._takes() else 0
+        most = min(self.ledger.slots, self._allowed())
+        return max(most - len(self.ledger), 0) if self._takes() else 0
 
     def room(self, task: Task, ahead: int) -> bool:
         """Whether it may be given this task."""
         return self._takes() and self.ledger.room(ahead) and task.operation not in self.ledger
 
     def _takes(self) -> bool:
-        if not self.ledger.slots or self.retiring or self._congested or self._dead:
-            return False
+        ready = self.ledger.slots > 0 and not (self.retiring or self._congested or self._dead)
+        return ready and len(self.ledger) < self._allowed()
+
+    def _allowed(self) -> int:
+        """How many it may hold, so that it never runs more than it is to run in its life."""
         most = self._limits.operations
-        return most is None or self.ledger.finished + len(self.ledger) < most
+        return sys.maxsize if most is None else most - self.ledger.finished
 
     # ---------------------------------------------------------------------------------------- what it is told
 
@@ -277,8 +282,8 @@ class Child(asyncio.Protocol):
         why = self.obituary()
         marked = self._marks.running(self.ledger.slots)
         self._marks.close()
-        if not self.heated.done():
-            self.heated.set_result(self._fault or f"{why} before it was ready")
+        if not self.ledger.slots:
+            _finish(self.heated, self._fault or f"{why} before it was ready")
         elif not self._leaving:
             emit("worker.died", worker=self.name, pid=self.pid, error=why, operations=tuple(marked))
         updates = self.ledger.close(why, _now(), marked)
@@ -300,9 +305,9 @@ class Child(asyncio.Protocol):
         return f"worker {self.pid} {how}" + (f" ({self._fault})" if self._fault else "")
 
 
-def _finish(future: asyncio.Future[None] | asyncio.Future[str | None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _finish(future: asyncio.Future[str | None], result: str | None = None) -> None:
+    if not future.done():  # the pool cancels it when it stops waiting
+        future.set_result(result)
 
 
 def _signal_name(number: int) -> str:

@@ -50,16 +50,18 @@ class InlinePool:
         if not await self._emptied(grace):
             self._slots.cancel_all()
             await self._emptied(kill_after)
-        self._give_up()
-        await self._slots.close()
-        self._open = False
-        self._deliver()
+        if self._open:  # else another stop had less patience
+            self._open = False
+            self._give_up()
+            await self._slots.close()
+            self._deliver()
+            self._ended.set()
 
     async def _emptied(self, seconds: float) -> bool:
         """Whether nothing runs any more, within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while self._slots.busy:
+                while self._slots.busy and self._open:
                     self._ended.clear()
                     await self._ended.wait()
         except TimeoutError:

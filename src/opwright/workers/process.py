@@ -133,7 +133,7 @@ class _Worker:
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         """Runs between two steps of the main thread. It can only hit the operation that was asked: it looks at the mark."""
         own, self._signalled = self._signalled, False
-        attempt = self._slots.slots[0].attempt if self._slots else None
+        attempt = self._slots.slots[0].attempt if self._slots and self._count == 1 else None
         if attempt is not None and attempt.exposed and attempt.asked:
             attempt.exposed = False
             raise OperationCancelled("asked to stop")

@@ -19,7 +19,8 @@ select json_array_length(:rows) as landed
 -- One operation with a key: all of it, or nothing when the key is held. The request comes last: that it is not there yet tells
 -- a first submit from one that is sent again after a lost answer.
 insert into opwright.operation_keys (trigger, key, operation)
-select json_extract(value, '$.t'), json_extract(value, '$.k'), json_extract(value, '$.i') from json_each(:rows) where true
+select json_extract(value, '$.t'), json_extract(value, '$.k'), json_extract(value, '$.i') from json_each(:rows)
+where not exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'))
 on conflict do nothing;
 insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
 select json_extract(value, '$.i'), coalesce(json_extract(value, '$.u'), {now} + json_extract(value, '$.w')), 1,
@@ -42,7 +43,7 @@ from json_each(:rows)
 where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
   and not exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'));
 select count(*) as landed from json_each(:rows)
-where exists (select 1 from opwright.operation_keys k where k.operation = json_extract(value, '$.i'))
+where exists (select 1 from opwright.operations o where o.id = json_extract(value, '$.i'))
 
 -- name: withdraw
 -- Cancel an operation that nobody has claimed. No row: it is claimed, or has ended, or does not exist.

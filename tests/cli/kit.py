@@ -1,0 +1,145 @@
+"""The command line as people use it: a folder with an application, and commands run in it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 30
+INLINE = ("--pool", "inline", "--heartbeat", "0.2")
+
+APPLICATION = '''
+import asyncio, os
+from datetime import date
+from opwright import Opwright
+
+ops = Opwright({url!r})
+
+@ops.operation
+def render(photo: str, width: int = 100) -> str:
+    return f"{{photo}}@{{width}}"
+
+@ops.operation
+def fail(reason: str) -> None:
+    raise ValueError(reason)
+
+@ops.operation(retries=1, backoff=0.01)
+async def stumble(reason: str) -> None:
+    raise ValueError(reason)
+
+@ops.operation
+async def login(user: str, password: str) -> None: ...
+
+@ops.operation
+def day_after(day: date, days: int = 1) -> date:
+    return date.fromordinal(day.toordinal() + days)
+
+@ops.operation
+async def hold(pipe: str, release: str) -> str:
+    """Says through a pipe that it has begun, and goes on when it is told to through another."""
+    await asyncio.to_thread(lambda: open(pipe, "w").close())
+    return await asyncio.to_thread(lambda: open(release).read())
+'''
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed; nothing but JSON may be there."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder with ``assets.py`` in it."""
+
+    folder: Path
+    url: str
+
+    def __call__(self, *arguments: str, stdin: str | None = None, **environment: str) -> Done:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=clean_environment() | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def command(self, *arguments: str) -> list[str]:
+        """What is run for these arguments."""
+        return [sys.executable, "-m", "opwright", *arguments]
+
+    def write(self, name: str, text: str) -> None:
+        """One more file in the folder."""
+        (self.folder / name).write_text(text)
+
+    def pipe(self, name: str) -> str:
+        """A pipe that a test and an operation speak through."""
+        os.mkfifo(self.folder / name)
+        return str(self.folder / name)
+
+    @contextmanager
+    def host(self, *arguments: str, **environment: str) -> Iterator["RunningHost"]:
+        """``opwright run`` until the block ends; it has printed its banner."""
+        process = subprocess.Popen(
+            self.command("run", "assets", *arguments),
+            cwd=self.folder,
+            env=clean_environment() | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            running = RunningHost(process)
+            running.read_to("triggers")
+            yield running
+            if process.poll() is None:
+                assert running.end(signal.SIGTERM) == 0, running.said
+        finally:
+            process.kill()
+            process.communicate()
+
+
+class RunningHost:
+    """A host in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+
+    def read_to(self, word: str) -> None:
+        """Read what it says up to a line with this word."""
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.said += line
+            if word in line:
+                return
+        raise AssertionError(f"{word!r} was not said: {self.said}")
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal; the exit code."""
+        self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=PATIENCE)[1]
+        return self.process.returncode
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without what would change what commands do or how they print."""
+    telling = ("OPWRIGHT_", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(telling)}
