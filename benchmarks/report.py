@@ -31,6 +31,7 @@ def write(folder: Path, figures: Mapping[str, Figure], around: Mapping[str, Any]
         for one in figures.values()
     ]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n")  # a run belongs to the machine it was made on
     stamp = str(around["date"]).replace(":", "").replace("-", "")[:15]
     path = folder / f"{stamp}.json"
     path.write_text(json.dumps({**around, "figures": rows}, indent=1) + "\n")

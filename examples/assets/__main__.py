@@ -81,9 +81,13 @@ def parsed_widths(_context: click.Context, _parameter: click.Parameter, text: st
     help="Worker processes.",
 )
 @click.option(
-    "--widths", metavar="PIXELS", default="128,256,384,512,768,1024", show_default=True, callback=parsed_widths,
+    "--widths",
+    metavar="PIXELS",
+    default="128,256,384,512,768,1024",
+    show_default=True,
+    callback=parsed_widths,
     help="Widths to render, with commas. A narrower photograph is not enlarged.",
-)  # fmt: skip
+)
 def main(folder: Path | None, output: Path, database: str | None, workers: int, widths: list[int]) -> None:
     """Render the photographs in FOLDER as JPEGs of several widths.
 
@@ -114,7 +118,7 @@ def main(folder: Path | None, output: Path, database: str | None, workers: int, 
     console.print(f"Operations   {len(jobs)}, one for each photograph and width; worker processes: {workers}\n")
     report = Report(console, widths, len(jobs))
     trouble = run(jobs, workers, report)
-    if trouble and not report.ended:
+    if trouble and trouble != INTERRUPTED and not report.ended:
         raise click.ClickException(trouble)
     report.show(note)
     console.print(f"Files     {escape(str(output))}", soft_wrap=True)  # a path is copied more easily in one line

@@ -78,7 +78,12 @@ class OperationEnded(OpwrightError):
 
 
 class OperationFailed(OpwrightError):
-    """The operation ended FAILED. The text is the error that the trigger left."""
+    """The operation ended FAILED. ``error`` is what the trigger left: "Type: message" and the traceback below it."""
+
+    def __init__(self, operation: int, error: str | None) -> None:
+        super().__init__(f"operation {operation} failed: {error}")
+        self.operation = operation
+        self.error = error
 
 
 class OperationCancelled(OpwrightError):

@@ -49,16 +49,11 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def apply(self, folder: Path) -> Path:
         """Make a copy of the source with the edits in it; what is to stand in PYTHONPATH."""
-        copy = copy_source(folder)
+        copy = folder / "src"
+        shutil.copytree(SOURCE, copy / "opwright", ignore=shutil.ignore_patterns("__pycache__"))
         for edit in self.edit:
             edit.apply(copy / "opwright")
         return copy
-
-
-def copy_source(folder: Path) -> Path:
-    """A copy of the source as it is; what is to stand in PYTHONPATH."""
-    shutil.copytree(SOURCE, folder / "src" / "opwright", ignore=shutil.ignore_patterns("__pycache__"))
-    return folder / "src"
 
 
 def variants() -> dict[str, Variant]:

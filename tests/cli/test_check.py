@@ -66,7 +66,7 @@ def test_a_good_set_up_is_good(shell: Shell) -> None:
 )
 def test_an_application_that_cannot_be_used(local_shell: Shell, text: str, told: str) -> None:
     local_shell.write("bad.py", text)
-    done = local_shell("check", "bad")
+    done = local_shell.inside("check", "bad")
     assert done.code == 1
     assert done.out.startswith("✗  application")
     assert told.format(folder=local_shell.folder) in done.out
@@ -80,23 +80,23 @@ def test_every_trigger_that_cannot_travel_is_named(local_shell: Shell) -> None:
         "@ops.operation\ndef many(*numbers: int) -> None: ...\n"
         "@ops.operation\ndef lost(x: 'Nowhere') -> None: ...\n",
     )
-    done = local_shell("check", "bad")
+    done = local_shell.inside("check", "bad")
     assert done.code == 1
     assert "✗  trigger      many: parameter *numbers" in done.out
     assert "✗  trigger      lost: an annotation cannot be resolved" in done.out
 
 
 def test_a_database_that_is_away(local_shell: Shell) -> None:
-    done = local_shell("check", "--url", "postgresql://u:hidden@127.0.0.1:1/d")
+    done = local_shell.inside("check", "--url", "postgresql://u:hidden@127.0.0.1:1/d")
     assert done.code == 1
     assert "✓  address   postgresql://u:***@127.0.0.1:1/d" in done.out
     assert "✗  database  " in done.out
     assert "start the server" in done.out
-    assert local_shell("operations", "list", "--url", "postgresql://u:hidden@127.0.0.1:1/d").code == 3
+    assert local_shell.inside("operations", "list", "--url", "postgresql://u:hidden@127.0.0.1:1/d").code == 3
 
 
 def test_a_file_that_is_no_database(local_shell: Shell) -> None:
-    done = local_shell("check", "--url", "sqlite:///assets.py")
+    done = local_shell.inside("check", "--url", "sqlite:///assets.py")
     assert done.code == 1
     assert "file is not a database" in done.out
 
@@ -104,14 +104,14 @@ def test_a_file_that_is_no_database(local_shell: Shell) -> None:
 async def test_a_schema_of_another_age(shell: Shell) -> None:
     store = await opened(shell.url, shell.folder)
     await set_version(store, 99)
-    newer = shell("check", "--url", shell.url, "--json")
+    newer = shell.inside("check", "--url", shell.url, "--json")
     assert (newer.code, verdicts(newer)["schema"]) == (1, "wrong")
-    refused = shell("operations", "list", "assets")
+    refused = shell.inside("operations", "list", "assets")
     assert refused.code == 3
     assert "version 99" in refused.err
 
     await set_version(store, 0)
-    older = found(shell("check", "--url", shell.url, "--json"))["schema"]
+    older = found(shell.inside("check", "--url", shell.url, "--json"))["schema"]
     by_itself = store.engine.dialect.name == "sqlite"
     assert older["verdict"] == ("doubt" if by_itself else "wrong")
     assert "opwright migrate" in older["remedy"]
@@ -119,9 +119,9 @@ async def test_a_schema_of_another_age(shell: Shell) -> None:
 
 
 async def test_work_that_nobody_does_and_hosts_that_are_silent(shell: Shell) -> None:
-    shell("submit", "assets", "render", "photo=a")
-    shell("submit", "assets", "fail", "reason=a", "--queue", "night")
-    nobody = shell("check", "assets")
+    shell.inside("submit", "assets", "render", "photo=a")
+    shell.inside("submit", "assets", "fail", "reason=a", "--queue", "night")
+    nobody = shell.inside("check", "assets")
     assert nobody.code == 1
     assert "✗  hosts        none is alive, and 2 operations wait → opwright run TARGET" in nobody.out
 
@@ -130,7 +130,7 @@ async def test_work_that_nobody_does_and_hosts_that_are_silent(shell: Shell) -> 
     await register(name="old:1", pid=1, version="0.0.1", lease=1000, queues=["default"], triggers=["fail"])
     await register(name="silent:2", pid=2, version="0.0.1", lease=0.000001, queues=None, triggers=["stumble"])
     await store.close()
-    done = shell("check", "assets")
+    done = shell.inside("check", "assets")
     assert done.code == 1
     assert "!  host 1       old:1, renewed" in done.out
     assert "does not know day_after, hold, login, render, stumble" in done.out

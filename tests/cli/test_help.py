@@ -15,8 +15,8 @@ COMMANDS = ["check", "migrate", "operations list", "operations show", "run", "su
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_help_lists_every_command(local_shell: Shell, group: str) -> None:
-    asked = local_shell(*group.split(), "--help")
-    alone = local_shell(*group.split())
+    asked = local_shell.inside(*group.split(), "--help")
+    alone = local_shell.inside(*group.split())
     assert asked.code == 0
     for command in GROUPS[group]:
         assert f"\n  {command} " in asked.out
@@ -28,7 +28,7 @@ def test_help_lists_every_command(local_shell: Shell, group: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_explains_itself_with_an_example(local_shell: Shell, command: str) -> None:
-    done = local_shell(*command.split(), "-h")
+    done = local_shell.inside(*command.split(), "-h")
     assert done.code == 0
     assert f"Usage: opwright {command}" in done.out
     assert f"Examples:\n    opwright {command} " in done.out
@@ -36,12 +36,12 @@ def test_each_command_explains_itself_with_an_example(local_shell: Shell, comman
 
 
 def test_the_version(local_shell: Shell) -> None:
-    assert local_shell("--version").out == f"opwright {VERSION}\n"
+    assert local_shell.inside("--version").out == f"opwright {VERSION}\n"
 
 
-@pytest.mark.parametrize("arguments", [("sumbit",), ("run",), ("run", "assets", "--speed"), ("check", "assets", "--url", "x")])
+@pytest.mark.parametrize("arguments", [("cancel",), ("run",), ("run", "assets", "--speed"), ("check", "assets", "--url", "x")])
 def test_wrong_use_is_told_in_two_lines(local_shell: Shell, arguments: tuple[str, ...]) -> None:
-    done = local_shell(*arguments)
+    done = local_shell.inside(*arguments)
     assert (done.code, done.out) == (2, "")
     first, second = done.err.splitlines()
     assert first.startswith("Error: ")
@@ -49,9 +49,9 @@ def test_wrong_use_is_told_in_two_lines(local_shell: Shell, arguments: tuple[str
 
 
 def test_an_address_as_target_and_a_module_that_is_not_there(local_shell: Shell) -> None:
-    assert "write --url before it" in local_shell("migrate", "sqlite:///x.db").err
-    missing = local_shell("migrate", "nosuch")
+    assert "write --url before it" in local_shell.inside("migrate", "sqlite:///x.db").err
+    missing = local_shell.inside("migrate", "nosuch")
     assert (missing.code, missing.err) == (2, f"Error: there is no module 'nosuch' here ({local_shell.folder})\n")
     (local_shell.folder / "inner").mkdir()
     local_shell.write("inner/app.py", "")
-    assert "did you mean inner/app.py?" in local_shell("migrate", "inner/app").err
+    assert "did you mean inner/app.py?" in local_shell.inside("migrate", "inner/app").err

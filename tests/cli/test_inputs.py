@@ -53,7 +53,7 @@ def test_it_is_json_where_that_fits_and_text_where_not(text: str, kind: Any, val
 
 @pytest.mark.parametrize(("text", "kind"), [("yes", bool), ("1.5", int), ("", int), ("[1", list[int]), ("x" * 500, int)])
 def test_what_fits_neither_way_names_the_field(text: str, kind: Any) -> None:
-    with pytest.raises(InvalidOperation, match="^size: ") as refused:
+    with pytest.raises(InvalidOperation, match=r"^size: ") as refused:
         typed_value("size", text, kind)
     assert refused.value.field == "size"
     assert len(str(refused.value)) < 200

@@ -21,7 +21,7 @@ def test_a_signal_ends_it_cleanly(shell: Shell, number: signal.Signals) -> None:
 def test_what_runs_may_finish_within_the_grace(shell: Shell) -> None:
     begun, release = shell.pipe("begun"), shell.pipe("release")
     with shell.host(*INLINE) as host:
-        operation = shell("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
+        operation = shell.inside("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
         with open(begun) as pipe:  # noqa: PTH123 - a pipe, not a file
             pipe.read()
         host.process.send_signal(signal.SIGTERM)
@@ -29,20 +29,19 @@ def test_what_runs_may_finish_within_the_grace(shell: Shell) -> None:
         with open(release, "w") as pipe:  # noqa: PTH123
             pipe.write("now")
         assert host.process.wait(10) == 0
-    assert shell("operations", "show", "assets", operation, "--json").json["result"] == "now"
+    assert shell.inside("operations", "show", "assets", operation, "--json").json["result"] == "now"
 
 
 def test_a_second_signal_does_not_wait(local_shell: Shell) -> None:
-    shell = local_shell
-    begun, release = shell.pipe("begun"), shell.pipe("release")
-    with shell.host("--workers", "1", "--kill-after", "0.1") as host:
-        operation = shell("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
+    begun, release = local_shell.pipe("begun"), local_shell.pipe("release")
+    with local_shell.host("--workers", "1", "--kill-after", "0.1") as host:
+        operation = local_shell.inside("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
         with open(begun) as pipe:  # noqa: PTH123
             pipe.read()
         host.process.send_signal(signal.SIGTERM)
         host.read_to("stopping")
         assert host.end(signal.SIGTERM) == 0
-    assert shell("operations", "show", "assets", operation, "--json").json["status"] == "PENDING"
+    assert local_shell.inside("operations", "show", "assets", operation, "--json").json["status"] == "PENDING"
 
 
 def test_settings_come_from_options_and_from_the_environment(local_shell: Shell) -> None:
@@ -63,7 +62,7 @@ def test_settings_come_from_options_and_from_the_environment(local_shell: Shell)
     ],
 )
 def test_a_wrong_setting_is_named(local_shell: Shell, arguments: tuple[str, ...], told: str) -> None:
-    done = local_shell("run", "assets", *arguments)
+    done = local_shell.inside("run", "assets", *arguments)
     assert done.code == 2
     assert told in done.err
     assert len(done.err.splitlines()) <= 2

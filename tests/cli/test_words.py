@@ -10,7 +10,8 @@ from opwright.admin.words import address, duration, listed, relative
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-1, "<1 ms"), (0.0004, "<1 ms"), (0.012, "12 ms"), (1.234, "1.23 s"), (59.94, "59.9 s"), (59.999, "1 min"),
+        (-1, "<1 ms"), (0.0004, "<1 ms"), (0.012, "12 ms"), (1.234, "1.23 s"),
+        (59.94, "59.9 s"), (59.999, "1 min"), (0.9999, "1 s"),
         (60, "1 min"), (192, "3 min 12 s"), (3600, "1 h"), (3601, "1 h"), (7500, "2 h 5 min"), (86_400 * 40 + 7200, "40 d 2 h"),
     ],
 )  # fmt: skip

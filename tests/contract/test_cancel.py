@@ -141,8 +141,10 @@ async def test_claim_and_cancel_at_once_leave_one_fate(store: Store, host: Membe
     """Each operation is either claimed, and its owner asked, or cancelled: never both, never neither."""
     sent = await submit(store, 60)
     work = [other.operations.cancel(each, "no") for each in sent]
-    *answers, first, second, third = await promptly(asyncio.gather(*work, host.claim(20), host.claim(20), host.claim(20)))
-    claimed = {*ids(first), *ids(second), *ids(third)}
+    claiming = asyncio.gather(*(host.claim(20) for _ in range(3)))
+    cancelling = asyncio.gather(*work)
+    answers, shares = await promptly(cancelling), await promptly(claiming)
+    claimed = {each for share in shares for each in ids(share)}
     fate = dict(zip(sent, answers, strict=True))
     assert {each for each, answer in fate.items() if answer == "asked"} == claimed
     assert {each for each, answer in fate.items() if answer == "cancelled"} == set(sent) - claimed

@@ -447,5 +447,5 @@ def test_the_queue_behaves_as_its_model(world: World) -> None:
 
     Machine.world = world
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    bounds = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=checks)
+    bounds = settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=checks)
     run_state_machine_as_test(Machine, settings=bounds)

@@ -190,14 +190,31 @@ PLAIN: list[Shape] = [
     (Point, st.builds(Point, integers, finite)),
     (Photo, st.builds(Photo, text, st.datetimes(timezones=offsets), st.lists(text, max_size=3))),
 ]
+
+
+def list_of(inner: Shape) -> Shape:
+    kind, values = inner
+    return list.__class_getitem__(kind), st.lists(values, max_size=4)
+
+
+def dict_of(inner: Shape) -> Shape:
+    kind, values = inner
+    return dict.__class_getitem__((str, kind)), st.dictionaries(text, values, max_size=4)
+
+
+def optional(inner: Shape) -> Shape:
+    kind, values = inner
+    return kind | None, st.none() | values
+
+
+def pair_with_int(inner: Shape) -> Shape:
+    kind, values = inner
+    return tuple.__class_getitem__((kind, int)), st.tuples(values, integers)
+
+
 shapes: st.SearchStrategy[Shape] = st.recursive(
     st.sampled_from(PLAIN),
-    lambda inner: st.one_of(
-        inner.map(lambda one: (list[one[0]], st.lists(one[1], max_size=4))),
-        inner.map(lambda one: (dict[str, one[0]], st.dictionaries(text, one[1], max_size=4))),
-        inner.map(lambda one: (one[0] | None, st.none() | one[1])),
-        inner.map(lambda one: (tuple[one[0], int], st.tuples(one[1], integers))),
-    ),
+    lambda inner: st.one_of(inner.map(list_of), inner.map(dict_of), inner.map(optional), inner.map(pair_with_int)),
     max_leaves=4,
 )
 json_values = st.recursive(
@@ -378,7 +395,7 @@ async def test_what_is_refused_stores_nothing(ops: Opwright) -> None:
             await triggers[repr(case.values[0])].submit(case.values[1])
         except InvalidOperation:
             continue
-        except Exception:  # noqa: BLE001, S112 - the tests above say which error it must be
+        except Exception:  # noqa: BLE001 - the tests above say which error it must be
             continue
         accepted.append(case.id)
     assert await rows(ops) == ({"operations": len(accepted), "ready": len(accepted)} if accepted else {})
@@ -499,7 +516,7 @@ def test_a_function_whose_inputs_have_no_form_is_refused_when_a_host_prepares(fu
 
 
 def test_annotations_are_resolved_late() -> None:
-    """This module's annotations are strings, and a type may be defined below the function that names it."""
+    """Here all annotations are strings, and a type may be defined below the function that names it."""
 
     def work(value: Later) -> Later:
         return value

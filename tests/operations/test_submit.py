@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import math
 import sqlite3
 import threading
@@ -119,7 +118,7 @@ def test_a_bad_default_is_refused_where_the_trigger_is_declared(option: str, val
     ids=repr,
 )  # fmt: skip
 def test_a_bad_backoff_is_refused_by_its_name(parts: dict[str, Any]) -> None:
-    """No pause that is not a number of seconds, and none that JSON cannot hold: the row must be readable for whoever claims it."""
+    """Only pauses that are seconds, and that JSON can hold: whoever claims the row must be able to read it."""
     with pytest.raises(InvalidOperation, match=r"^backoff:"):
         Opwright("sqlite:///never.db").operation(double).options(backoff=Backoff(**parts))
 
@@ -141,7 +140,7 @@ async def test_what_is_refused_stores_nothing(ops: Opwright) -> None:
     for option, value in BAD_REQUESTS:
         try:
             await trigger.options(**{option: value}).submit(1)
-        except Exception:  # noqa: BLE001, S112 - the tests above say which error it must be
+        except Exception:  # noqa: BLE001 - the tests above say which error it must be
             continue
         accepted.append((option, value))
     assert accepted == []
@@ -152,12 +151,12 @@ async def test_what_is_refused_stores_nothing(ops: Opwright) -> None:
 
 STRANGE: list[dict[str, Any]] = [
     {"backoff": INF},
-    {"backoff": Backoff(longest=INF)},
+    {"backoff": {"longest": INF}},
     {"backoff": True},
     {"backoff": "soon"},
     {"backoff": 1e15},
     {"backoff": 1e300},
-    {"backoff": Backoff(factor=1e300)},
+    {"backoff": {"factor": 1e300}},
     {"timeout": True},
     {"timeout": 1e308},
     {"timeout": 10**300},
@@ -179,6 +178,8 @@ async def test_whatever_a_submit_accepts_no_queue_is_stopped_by_it(ops: Opwright
 
     good = ops.operation(double)
     with contextlib.suppress(InvalidOperation, TypeError):
+        if isinstance(parts := options.get("backoff"), dict):
+            options = {"backoff": Backoff(**parts)}
         await bad.options(**options).submit(1)
     async with ops.host(pool="inline", heartbeat=0.1):
         first = await good.submit(1)
@@ -303,9 +304,7 @@ async def test_the_first_of_concurrent_submits_opens_the_database_once(database_
     await ops.client.close()
 
 
-async def test_a_submit_after_a_restart_of_the_server_lands(
-    postgres_server: PostgresServer, postgres_database: str
-) -> None:
+async def test_a_submit_after_a_restart_of_the_server_lands(postgres_server: PostgresServer, postgres_database: str) -> None:
     """The connections of before are known to be closed: a new one is made, and the application notices nothing."""
     ops = Opwright(postgres_database)
     trigger = ops.operation(double)
@@ -379,8 +378,7 @@ async def test_a_forgotten_call_warns(ops: Opwright, made: str) -> None:
         "status": handle.status,
     }
     with pytest.warns(RuntimeWarning, match=rf"{made}\(\) was never made.*await"):
-        calls[made]()
-        gc.collect()
+        calls[made]()  # reference counting drops it at once
     assert await rows(ops) == {"operations": 1, "ready": 1}
 
 
@@ -823,14 +821,14 @@ def test_what_is_no_known_connection_is_refused(opened: Opwright, thing: Any) ->
 async def test_a_connection_to_the_other_engine_is_refused(postgres_database: str, sqlite_path: Path) -> None:
     """SQLite's connection for an application on PostgreSQL, and the other way round."""
     on_postgres, on_sqlite = Opwright(postgres_database), Opwright(f"sqlite:///{sqlite_path}")
-    with closing(sqlite3.connect(sqlite_path)) as connection, pytest.raises(InvalidOperation, match="SQLite.*PostgreSQL"):
+    with closing(sqlite3.connect(sqlite_path)) as connection, pytest.raises(InvalidOperation, match=r"SQLite.*PostgreSQL"):
         on_postgres.operation(double).options(on=connection).submit(1)
     trigger = on_sqlite.operation(double)
     raw = await asyncpg.connect(postgres_database)
     engine = create_async_engine(postgres_database.replace("postgresql://", "postgresql+asyncpg://"))
     async with AsyncSession(engine) as session, engine.connect() as connected:
         for on in (raw, session, connected):
-            with pytest.raises(InvalidOperation, match="PostgreSQL.*SQLite") as refusal:
+            with pytest.raises(InvalidOperation, match=r"PostgreSQL.*SQLite") as refusal:
                 trigger.options(on=on).submit(1)
             assert refusal.value.field == "on"
     await raw.close()
@@ -876,7 +874,7 @@ async def heard(url: str, work: Callable[[Any], Any]) -> list[str]:
 
 
 async def test_a_submit_in_an_asyncpg_transaction_is_told_with_its_commit(postgres_database: str) -> None:
-    """asyncpg has no after-commit hook, so the notification rides on the transaction; ``notify=False`` leaves it out."""
+    """There is no after-commit hook, so the notification rides on the transaction; ``notify=False`` leaves it out."""
     ops = Opwright(postgres_database)
     trigger = ops.operation(double)
     async with ops:

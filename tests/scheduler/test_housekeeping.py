@@ -122,9 +122,9 @@ async def test_a_step_takes_over_only_when_told_of_the_dead(store: Store, clock:
 # ------------------------------------------------------------------------------------------- unknown triggers
 
 
-async def strange(store: Store, name: str = "strange", **more: int) -> int:
+async def strange(store: Store, wait: int | None = None) -> int:
     """An operation whose trigger the host of these tests does not know."""
-    new = operation(name, **more)
+    new = operation("strange", wait=wait)
     await store.operations.submit([new])
     return new.id
 
@@ -161,9 +161,7 @@ async def test_a_living_host_that_knows_it_saves_it(store: Store, clock: TurnedC
     identifier = await strange(store)
     await bench.keeping.run_once()
     clock.turn(50)
-    number = await store.hosts.register(
-        name="knows", pid=1, version="1", lease=1000.0, queues=None, triggers=["strange"]
-    )
+    number = await store.hosts.register(name="knows", pid=1, version="1", lease=1000.0, queues=None, triggers=["strange"])
     await bench.keeping.run_once()
     clock.turn(100)
     await bench.keeping.run_once()

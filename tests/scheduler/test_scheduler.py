@@ -426,9 +426,7 @@ async def test_what_a_worker_gives_back_while_stopping_is_handed_back_uncharged(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.DIED, Outcome.FAILED])
-async def test_what_ends_by_our_own_hurry_is_handed_back_uncharged(
-    store: Store, clock: TurnedClock, outcome: Outcome
-) -> None:
+async def test_what_ends_by_our_own_hurry_is_handed_back_uncharged(store: Store, clock: TurnedClock, outcome: Outcome) -> None:
     """The stop ran out of patience and interrupted it: no fault of the operation."""
     host = await bench(store, clock)
     identifier = await one(store)

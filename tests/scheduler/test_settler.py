@@ -19,7 +19,7 @@ from opwright.store.queue import Queue, Settlement
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.store import Store, engine_for
 from opwright.telemetry import recorded
-from tests.contract.kit import SUCCESS, Member, join, status, stale, submit
+from tests.contract.kit import SUCCESS, Member, join, stale, status, submit
 from tests.scheduler.kit import eventually
 from tests.servers import PostgresServer
 
@@ -231,7 +231,7 @@ async def test_flush_gives_up_in_time_and_keeps_the_verdicts(store: Store) -> No
 
 
 async def test_clear_drops_what_stands_no_more(store: Store) -> None:
-    """This host was taken over: what it thinks of its claims is nobody's business."""
+    """It was taken over: what it thinks of its claims is nobody's business."""
     host = await bench(store, 1, StoreUnavailable("gone"))
     host.add(host.claims[0])
     with pytest.raises(StoreUnavailable):

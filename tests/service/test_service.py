@@ -219,9 +219,7 @@ async def test_a_step_that_raises_is_told_and_tried_again(
     assert all(record.exc_info for record in caplog.records)
 
 
-async def test_a_database_that_is_away_is_told_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_database_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line when it goes, none for each try; and one again when it goes again."""
     monkeypatch.setattr("opwright.service.FIRST_PAUSE", 0.001)
     service = Counting(pause=0)
@@ -261,10 +259,27 @@ async def test_a_wake_up_ends_the_pause_after_a_failure(monkeypatch: pytest.Monk
 
 def test_the_pauses_after_failures_grow_within_bounds() -> None:
     """They double, differ from host to host, and end at the longest."""
-    for failures, longest in [(1, FIRST_PAUSE), (2, 2 * FIRST_PAUSE), (4, 8 * FIRST_PAUSE), (50, LONGEST_PAUSE), (5000, LONGEST_PAUSE)]:
+    bounds = {1: FIRST_PAUSE, 2: 2 * FIRST_PAUSE, 4: 8 * FIRST_PAUSE, 50: LONGEST_PAUSE, 5000: LONGEST_PAUSE}
+    for failures, longest in bounds.items():
         drawn = [backoff_pause(failures) for _ in range(50)]
         assert all(longest / 2 <= pause <= longest for pause in drawn)
         assert len(set(drawn)) > 1
+
+
+async def test_no_number_of_failures_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database was away over the week-end: on Monday every service is still there."""
+    service = Counting()
+
+    async def work() -> None:
+        raise StoreUnavailable("gone")
+
+    service.work = work
+    service._failures = 5000
+    await service.start()
+    await service.reached(1)
+    await turns()
+    assert service.running
+    await service.stop()
 
 
 async def test_the_count_of_failures_starts_afresh_after_a_good_step(monkeypatch: pytest.MonkeyPatch) -> None:

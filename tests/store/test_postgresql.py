@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 
 from opwright.clock import SystemClock, TurnedClock
-from opwright.errors import ConfigurationError, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import ConfigurationError, KeyTaken, StoreConflict, StoreError, StoreUnavailable
 from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store.engine import Lane
-from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _own_parameters, _translate
+from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane, _own_parameters, _translate
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import (
@@ -317,6 +317,60 @@ async def test_a_store_keeps_to_its_connections(store: Store, raw: Raw) -> None:
     assert len(await backends(raw)) <= sum(CONNECTIONS.values())
 
 
+class Idle:
+    """The part of a connection that a lane looks at, before the driver has noticed that the server is gone."""
+
+    def __init__(self) -> None:
+        self.terminated = False
+
+    def is_closed(self) -> bool:
+        return self.terminated
+
+    def is_in_transaction(self) -> bool:
+        return False
+
+    def terminate(self) -> None:
+        self.terminated = True
+
+
+@pytest.mark.parametrize(
+    ("error", "usable"),
+    [
+        (KeyTaken("no", winner=1), True),
+        (asyncpg.UniqueViolationError("no"), True),
+        (asyncpg.AdminShutdownError("terminating connection"), False),
+        (asyncpg.ConnectionDoesNotExistError("gone"), False),
+        (asyncpg.InterfaceError("another operation is in progress"), False),
+        (asyncpg.InternalClientError("cannot switch to state 11"), False),
+        (TimeoutError(), False),
+        (OSError(), False),
+        (asyncio.CancelledError(), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+async def test_a_connection_is_kept_only_while_its_state_is_known(error: BaseException, *, usable: bool) -> None:
+    """An answer keeps its connection; a connection that broke is never used again, even if it looks open."""
+    raws: list[Idle] = []
+
+    class Engine:
+        async def connect(self, lane: Lane) -> _Connection:
+            raws.append(Idle())
+            return _Connection(raws[-1], prepares=False)
+
+    lane = _Lane(Engine(), Lane.CLIENT)  # type: ignore[arg-type]
+    with pytest.raises(type(error)):
+        async with lane.connection():
+            raise error
+    async with lane.connection() as connection:
+        assert (connection.raw is raws[0]) is usable
+    assert raws[0].terminated is not usable
+
+
+def test_a_driver_that_lost_its_thread_means_unavailable() -> None:
+    """What asyncpg says about itself when a connection dies under it is no defect of the caller."""
+    assert type(_translate(asyncpg.InternalClientError("cannot switch to state 11"))) is StoreUnavailable
+
+
 async def test_a_refused_submit_costs_no_connection(store: Store, raw: Raw) -> None:
     """A taken key is an everyday answer; the connection that brought it is as good as before."""
     await store.operations.submit_keyed(operation(key="k"), FAIL)
@@ -411,7 +465,7 @@ def test_our_parameters_stay_with_us() -> None:
 )  # fmt: skip
 def test_what_the_server_says_has_a_name(state: str, kind: type[StoreError]) -> None:
     """Try again, run it again, or give up: the kind of the error tells which."""
-    error = type("Said", (asyncpg.PostgresError,), {"sqlstate": state})("no")
+    error = asyncpg.PostgresError.new({"C": state, "M": "no"})
     assert type(_translate(error)) is kind
 
 

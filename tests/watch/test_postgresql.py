@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 import asyncpg
@@ -33,8 +32,7 @@ class Proxy:
         self._target = (parts.hostname, parts.port)
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
-        self._flows = asyncio.Event()
-        self._flows.set()
+        self._age = 0
         self.connections = 0
 
     async def open(self) -> str:
@@ -50,38 +48,25 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self) -> None:
-        """What was connected hears nothing more, and is not told; new connections work."""
-        self._flows = asyncio.Event()
-
-    def thaw(self) -> None:
-        """New connections are forwarded again."""
-        self._flows = asyncio.Event()
-        self._flows.set()
+        """What is connected hears nothing more, and is not told; new connections work."""
+        self._age += 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        flows = self._flows
         there, back = await asyncio.open_connection(*self._target)
-        for task in (self._pump(reader, back), self._pump(there, writer)):
-            running = asyncio.create_task(self._gated(task, flows))
-            self._tasks.add(running)
+        for pump in (self._pump(reader, back, self._age), self._pump(there, writer, self._age)):
+            self._tasks.add(asyncio.create_task(pump))
 
-    async def _gated(self, pump: "asyncio.Future[None] | object", flows: asyncio.Event) -> None:
-        await pump  # type: ignore[misc]
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        flows = self._flows
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, age: int) -> None:
         try:
             while data := await reader.read(65536):
-                if flows is not self._flows:
-                    await asyncio.Event().wait()
-                writer.write(data)
-                await writer.drain()
-        except (ConnectionError, asyncio.CancelledError):
-            raise
+                if age == self._age:
+                    writer.write(data)
+                    await writer.drain()
+        except ConnectionError:
+            pass
         finally:
-            with suppress(Exception):
-                writer.close()
+            writer.close()
 
 
 class Watched:
@@ -161,9 +146,7 @@ async def test_other_channels_are_not_its_business(watched: Watched, postgres_da
     assert watched.changes == 2
 
 
-async def test_a_killed_backend_is_replaced_at_once_and_reported_as_a_change(
-    watched: Watched, postgres_database: str
-) -> None:
+async def test_a_killed_backend_is_replaced_at_once_and_reported_as_a_change(watched: Watched, postgres_database: str) -> None:
     """``pg_terminate_backend``: it listens again without waiting for the next probe, and looks for what it missed."""
     await watched.watcher.start()
     await watched.reached(lambda: watched.changes == 1, "the first connection")
@@ -237,6 +220,27 @@ async def test_stopping_closes_its_connection(watched: Watched, postgres_databas
     await raw.close()
     await watched.watcher.start()
     await watched.reached(lambda: watched.changes == 2, "the second connection")
+
+
+async def test_stopping_while_it_connects_leaves_no_connection(
+    watched: Watched, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that is stopped right after its start: the connection that was being set up is closed, not forgotten."""
+    opened: list[asyncpg.Connection] = []
+
+    async def blocks(self: asyncpg.Connection, *_: object) -> None:
+        opened.append(self)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncpg.Connection, "add_listener", blocks)
+    await watched.watcher.start()
+    await watched.reached(lambda: bool(opened), "it is connected, and not yet listening")
+    await watched.watcher.stop()
+    (connection,) = opened
+    try:
+        assert connection.is_closed()
+    finally:
+        connection.terminate()
 
 
 async def test_a_host_behind_a_pooler_has_no_watcher_unless_told_where_to_listen(postgres_database: str) -> None:

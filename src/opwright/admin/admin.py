@@ -11,6 +11,7 @@ from opwright.model.host import Host
 from opwright.model.operation import Operation
 from opwright.model.status import Status
 from opwright.operations.client import Client
+from opwright.store.engine import Engine
 from opwright.store.listing import Listing, Survey, survey
 from opwright.store.store import Store, engine_for
 
@@ -20,11 +21,12 @@ class Admin:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self._engine = engine_for(client.url, client.clock, client.schema)  # never opened: it is surveyed
         self._store: Store
         self._listing: Listing
 
     async def __aenter__(self) -> Self:
-        require_tables(await self.survey(), self.client)
+        _require_tables(await self.survey(), self._engine)
         self._store = await self.client.store()
         self._listing = Listing(self._store.engine)
         return self
@@ -34,7 +36,7 @@ class Admin:
 
     async def survey(self) -> Survey:
         """What the database looks like; needs no entering. Raises StoreError."""
-        return await survey(engine_for(self.client.url, self.client.clock, self.client.schema))
+        return await survey(self._engine)
 
     async def counts(self) -> dict[Status, int]:
         """How many operations stand where."""
@@ -70,10 +72,10 @@ async def migrate(client: Client) -> list[str]:
     return [f"{step.version:04d} {step.name}" for step in missing]
 
 
-def require_tables(found: Survey, client: Client) -> None:
+def _require_tables(found: Survey, engine: Engine) -> None:
     """Raises StoreUnavailable for a file that is not there, SchemaTooOld for a database without Opwright's tables."""
     if not found.exists:
         raise StoreUnavailable("there is no such file; `opwright migrate` or a host's first start makes it")
     if not found.applied:
-        where = f"{address(client.url)} has no tables of Opwright (schema {client.schema})"
+        where = f"{address(engine.url)} has no tables of Opwright in schema {engine.schema!r}"
         raise SchemaTooOld(f"{where}; `opwright migrate` or a host's first start makes them")

@@ -96,7 +96,8 @@ async def check_database(client: Client, triggers: Sequence[str] | None) -> Asyn
 def _check_address(client: Client) -> Finding:
     shown = address(client.url)
     if client.url.startswith("sqlite"):
-        shown += f" ({file_system(local_path(client.url)) or 'unknown file system'})"
+        path = local_path(client.url)
+        shown += f" ({path}, {file_system(path) or 'unknown file system'})"
     return right("address", shown)
 
 

@@ -20,11 +20,11 @@ def duration(seconds: float, units: int = 2) -> str:
     seconds = max(seconds, 0.0)
     if seconds < 0.001:
         return "<1 ms"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.3g} s"
-    rest, words = int(seconds), list[str]()
+    rest, words = round(seconds), list[str]()
     for size, unit in _UNITS:
         count, rest = divmod(rest, size)
         if count or words:

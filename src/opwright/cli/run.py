@@ -68,8 +68,8 @@ def run(target: str, queues: tuple[str, ...], log_level: str, **settings: Any) -
     rest goes back to the queue. A second signal does not wait. Each setting may also stand in the environment:
     OPWRIGHT_WORKERS=4.
     """
-    configure_logging(log_level)
     application = load(target)
+    configure_logging(log_level)
     overrides = _given(queues, settings)
     host = application.host(**overrides)
     _announce(application, host)
@@ -77,7 +77,7 @@ def run(target: str, queues: tuple[str, ...], log_level: str, **settings: Any) -
 
 
 def configure_logging(level: str) -> None:
-    """Time, level and message of each record on stderr."""
+    """Time, level and message of each record on stderr, unless the application has set up logging itself."""
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=False
     )

@@ -104,6 +104,7 @@ def submit(
     chosen = application.registry.get(trigger).options(**options)
     document = sys.stdin.read() if json_inputs == "-" else json_inputs
     values = typed_inputs(chosen, inputs, document)
+    chosen.inputs.encode((), values)  # refused before a database is opened
     return awaited(_submit(application, chosen, values, wait, as_json=as_json), application.client.url)
 
 

@@ -110,7 +110,7 @@ class Handle(Generic[R]):
     def _outcome(self, ending: Ending) -> R:
         code, result, error = ending
         if code is OutcomeCode.FAILED:
-            raise OperationFailed(f"operation {self.id} failed: {error}")
+            raise OperationFailed(self.id, error)
         if code is OutcomeCode.CANCELLED:
             raise OperationCancelled(f"operation {self.id} was cancelled: {error}")
         if self._trigger is not None:

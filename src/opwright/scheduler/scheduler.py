@@ -77,15 +77,22 @@ class Scheduler(Service):
         self.wake()
 
     def updates(self, updates: list[StatusUpdate]) -> None:
-        """What workers report."""
+        """What workers report. What comes back unbegun is put back in the order in which it was given."""
+        for update in reversed(updates):
+            if update.outcome is Outcome.RETURNED:
+                self._heard(update)
         for update in updates:
-            claim = self.holdings.held(update.operation, update.token)
-            if claim is None:
-                emit("update.stale", operation=update.operation)
-            else:
-                self._judge(claim, update)
+            if update.outcome is not Outcome.RETURNED:
+                self._heard(update)
         self._give()
         self.wake()
+
+    def _heard(self, update: StatusUpdate) -> None:
+        claim = self.holdings.held(update.operation, update.token)
+        if claim is None:
+            emit("update.stale", operation=update.operation)
+        else:
+            self._judge(claim, update)
 
     def room(self) -> None:
         """A worker became ready."""
@@ -160,11 +167,10 @@ class Scheduler(Service):
 
     async def _claim_from_queues(self, limit: int, triggers: list[str], *, ahead: bool) -> int:
         got = 0
-        for queue in self._turn_of_queues():
-            if got >= limit:
+        for queue in [queue for queue, more in self._more.items() if more]:
+            if got >= limit or not self._claiming:
                 break
-            if not self._claiming:
-                break
+            self._more[queue] = self._more.pop(queue)  # to the end: the next claim begins with another one
             wanted = limit - got
             claims = await self._claim(queue, wanted, triggers, ahead=ahead)
             if len(claims) < wanted and not ahead:
@@ -185,14 +191,6 @@ class Scheduler(Service):
             self.holdings.take(claims)
             self._give()
         return claims
-
-    def _turn_of_queues(self) -> list[str]:
-        """Queues that may have more; each claim starts with another one, so that none is always last."""
-        queues = [queue for queue, more in self._more.items() if more]
-        if len(queues) > 1:
-            first = next(iter(self._more))
-            self._more[first] = self._more.pop(first)
-        return queues
 
     def _serves(self, queue: str) -> bool:
         return self._rhythm.queues is None or queue in self._rhythm.queues
@@ -220,7 +218,9 @@ class Scheduler(Service):
     # -- giving ------------------------------------------------------------------------------------------------------
 
     def _give(self) -> None:
-        """Hand the backlog to the pool while it takes it."""
+        """Hand the backlog to the pool while it takes it, and while what lies here is surely still ours."""
+        if not self._lease.trusted():
+            return
         place, holdings = self._pool().place, self.holdings
         while holdings.waiting and (claim := holdings.first()) is not None:
             task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from opwright.errors import StoreError, StoreUnavailable
+from opwright.errors import StoreBusy, StoreConflict, StoreError, StoreUnavailable
 from opwright.model.claim import Claim, End, Verdict
 from opwright.model.status import OutcomeCode
 from opwright.model.text import clean
@@ -73,7 +73,7 @@ class Settler(Service):
     async def _write(self, batch: list[Settlement]) -> None:
         try:
             landed = await self._queue.settle(self._host(), batch)
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreConflict, StoreBusy):
             raise  # the whole batch is tried again: each row is fenced, so what had landed already lands no second time
         except StoreError as error:
             await self._split(batch, error)

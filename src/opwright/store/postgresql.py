@@ -33,6 +33,7 @@ T = TypeVar("T")
 OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1}
 STATEMENT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 # Our statements all go by an index. A plan cached while a table was tiny would scan it when it has grown.
 # The fence is a row, so read committed is enough, whatever the database's default makes of other programs.
 _SETTINGS = {
@@ -185,19 +186,13 @@ class PostgresEngine:
         settings = {} if self.pooled else dict(_SETTINGS)
         if lane is Lane.CLAIM and not self.pooled:
             settings["synchronous_commit"] = "off"
-        raw = await asyncpg.connect(
-            self.url,
-            server_settings=settings,
-            statement_cache_size=0,
-            command_timeout=STATEMENT_SECONDS,
-            timeout=10,
-        )
+        raw = await _connected(self.url, server_settings=settings)
         return _Connection(raw, prepares=not self.pooled)
 
     async def listen(self, channels: dict[str, Callable[..., None]]) -> Any:
         """A connection of its own that calls a function for each notification on a channel."""
         async with self._translated():
-            raw = await asyncpg.connect(self.listen_url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=10)
+            raw = await _connected(self.listen_url)
             for channel, callback in channels.items():
                 await raw.add_listener(channel, callback)
             return raw
@@ -260,6 +255,17 @@ class PostgresEngine:
 
     async def _send_notification(self) -> None:
         await self.run("notify", Lane.CONTROL)
+
+
+async def _connected(url: str | None, **settings: Any) -> Any:
+    """A connection of the driver. Raises StoreUnavailable, which says what to look at."""
+    try:
+        return await asyncpg.connect(
+            url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=CONNECT_SECONDS, **settings
+        )
+    except (OSError, TimeoutError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise StoreUnavailable(f"PostgreSQL cannot be reached ({reason}): does it run, and is its address right?") from error
 
 
 def _harmless(error: BaseException) -> bool:

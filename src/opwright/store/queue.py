@@ -8,9 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from opwright.clock import SECOND
+from opwright.errors import InvalidOperation
 from opwright.model.claim import Claim, End, Postpone, Release, Verdict
 from opwright.model.options import Options
 from opwright.store.engine import Engine, Lane, Row
+from opwright.telemetry import logger
 
 _encode = msgspec.json.Encoder().encode
 _options = msgspec.json.Decoder(Options).decode
@@ -179,15 +181,24 @@ def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason:
 
 def _claim(row: Row, token: int, queue: str) -> Claim:
     operation, rank, errors, deaths, trigger, inputs, options, key = row
-    budget = _DEFAULTS if options is None else _options(options)
-    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, budget, key)
+    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key)
+
+
+def _budget(operation: int, text: str | None) -> Options:
+    """The budgets of a row. What cannot be read (a newer program wrote it) must not stop the others in its batch."""
+    if text is None:
+        return _DEFAULTS
+    try:
+        return _options(text)
+    except (ValueError, InvalidOperation) as error:
+        logger.warning("operation %s: its options cannot be read (%s); the defaults hold", operation, error)
+        return _DEFAULTS
 
 
 def _orphan(row: Row) -> Orphan:
-    budget = _DEFAULTS if row["options"] is None else _options(row["options"])
     claim = Claim(
         row["operation"], row["token"], row["trigger"], "", row["queue"], row["rank"],
-        row["errors"], row["deaths"], budget, row["key"], row["begun"],
+        row["errors"], row["deaths"], _budget(row["operation"], row["options"]), row["key"], row["begun"],
     )  # fmt: skip
     return Orphan(claim, asked=bool(row["asked"]))
 

@@ -37,4 +37,7 @@ def engine_for(url: str, clock: Clock, schema: str = "opwright") -> Engine:
         return SqliteEngine(url, clock, schema)
     if scheme in ("postgresql", "postgres"):
         return PostgresEngine(url, clock, schema)
-    raise ConfigurationError(f"{url!r} is no address Opwright knows: write sqlite:///file.db or postgresql://user@host/database")
+    # Not the address itself: it may hold a password.
+    raise ConfigurationError(
+        f"{scheme!r} is no database that Opwright knows: write sqlite:///file.db or postgresql://user@host/database"
+    )

@@ -3,9 +3,13 @@
 runner     what the layers above hand in: how a trigger is found, called, and its result written
 attempt    one attempt of one operation, from inputs to status update
 drive      how an attempt is run: a coroutine in a context of its own, or a plain call outside of the loop
+failure    what people read about a failure
 slots      the places where attempts run, and the queue before them; the same in a worker and in the host
 channel    messages and frames between host and worker
+line       the worker's end of it
 process    the worker's own side: ``serve``
+memory     how much memory it holds
+marks      what it runs right now, in memory that outlives it
 ledger     what one worker holds, by order
 child      the host's side of one worker process
 processes  ProcessPool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from opwright.workers.channel import (
     frames,
     host_reader,
 )
+from opwright.workers.failure import exit_text
 from opwright.workers.ledger import Ledger
 from opwright.workers.marks import Marks
 from opwright.workers.pool import Running
@@ -279,7 +279,7 @@ class Child(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._socket.close()
-        why = self.obituary()
+        why = self._obituary()
         marked = self._marks.running(self.ledger.slots)
         self._marks.close()
         if not self.ledger.slots:
@@ -298,20 +298,11 @@ class Child(asyncio.Protocol):
             while data := self._socket.recv(RECEIVED_AT_ONCE):
                 self.data_received(data)
 
-    def obituary(self) -> str:
-        """How it ended."""
-        code = self.process.returncode
-        how = f"exited with code {code}" if code >= 0 else f"was killed by signal {-code}{_signal_name(-code)}"
-        return f"worker {self.pid} {how}" + (f" ({self._fault})" if self._fault else "")
+    def _obituary(self) -> str:
+        fault = f" ({self._fault})" if self._fault else ""
+        return f"worker {self.pid} {exit_text(self.process.returncode)}{fault}"
 
 
 def _finish(future: asyncio.Future[str | None], result: str | None = None) -> None:
     if not future.done():  # the pool cancels it when it stops waiting
         future.set_result(result)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f" ({signal.Signals(number).name})"
-    except ValueError:
-        return ""

@@ -1,7 +1,11 @@
-"""What an operation keeps of an exception: one line that says what happened, then where in the user's own code."""
+"""What people read about a failure: of a trigger, or of the process that ran it.
+
+An operation keeps of an exception one line that says what happened, then where in the user's own code.
+"""
 
 from __future__ import annotations
 
+import signal
 import traceback
 from pathlib import Path
 
@@ -18,6 +22,17 @@ def failure_text(error: BaseException) -> str:
         return clean(f"{_headline(error)}\n{''.join(summary.format())}".rstrip())
     except Exception:  # noqa: BLE001 - an exception whose own methods fail must still be reported
         return clean(type(error).__name__)
+
+
+def exit_text(code: int) -> str:
+    """How a process ended, from the return code that Popen gives."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""  # a real-time signal
+    return f"was killed by signal {-code}{name}"
 
 
 def _headline(error: BaseException) -> str:
