@@ -264,7 +264,7 @@ async def _connected(url: str | None, **settings: Any) -> Any:
             url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=CONNECT_SECONDS, **settings
         )
     except (OSError, TimeoutError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise StoreUnavailable(f"PostgreSQL cannot be reached ({reason}): does it run, and is its address right?") from error
 
 
