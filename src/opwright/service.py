@@ -44,8 +44,7 @@ class Service(ABC):
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])  # not `await task`: its cancellation is not that of whoever stops it
 
     @property
     def running(self) -> bool:
@@ -88,5 +87,5 @@ class Service(ABC):
 
 def backoff_pause(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, bounded, and jittered so that hosts do not march in step."""
-    longest = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+    longest = min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -11,9 +12,10 @@ import msgspec
 from opwright.errors import ConfigurationError
 
 PREFIX = "OPWRIGHT_"
+_FIELD = re.compile(r"`(?:\$\.)?(\w+)")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Times are seconds, sizes are megabytes. Each may be given as ``OPWRIGHT_`` and its name in capitals."""
 
     workers: int = max(os.cpu_count() or 1, 1)
@@ -69,11 +71,20 @@ class Overrides(TypedDict, total=False):
 
 def resolve(arguments: Overrides, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings in force. Raises ConfigurationError, which names the setting and where it came from."""
-    found = _from_environment(environment) | arguments
+    given = _from_environment(environment)
     try:
-        return msgspec.convert(found, Settings, strict=False)
+        return msgspec.convert(given | arguments, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"a setting does not fit: {error}") from None
+        field = _FIELD.search(str(error))
+        name = field[1] if field else "settings"
+        raise ConfigurationError(_named(name, f"{name}: {error}", given.keys() - arguments.keys())) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(_named(str(error).partition(":")[0], str(error), given.keys() - arguments.keys())) from None
+
+
+def _named(name: str, text: str, variables: Collection[str]) -> str:
+    """The text under the name that its reader looks for: the variable's, where the value came from one."""
+    return text.replace(name, f"{PREFIX}{name.upper()}", 1) if name in variables else text
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """A host: started, stopped, started again, next to others."""
 
 import asyncio
-import gc
 import threading
-from pathlib import Path
 
 import pytest
 
-from opwright import ConfigurationError, Opwright, Status
+from opwright import ConfigurationError, Opwright, Status, StoreUnavailable
 from opwright.model.host import HostState
+from opwright.store.hosts import Hosts
 from opwright.telemetry import recorded
 from tests.contract.kit import query
 
@@ -76,10 +75,11 @@ async def test_a_stopped_host_may_be_started_again(ops: Opwright) -> None:
 
 async def test_a_host_opens_and_closes_what_nobody_opened(ops: Opwright) -> None:
     """``async with ops.host()`` alone: afterwards no connection and no thread is left."""
+    before = set(threading.enumerate())
     async with ops.host(pool="inline"):
         assert await (await ops.submit("double", number=1)).result(timeout=10) == 2
     assert ops.client._stores == {}
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("opwright sqlite")]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("opwright sqlite")]
 
 
 async def test_a_host_leaves_open_what_it_did_not_open(ops: Opwright) -> None:
@@ -209,7 +209,7 @@ async def test_worker_processes_for_an_application_inside_a_function_are_refused
         assert await hosts(ops) == []
         async with ops.host(pool="inline"):
             assert await (await ops.submit("double", number=1)).result(timeout=10) == 2
-    assert left == {}
+    assert left == ops.client._stores == {}
 
 
 async def test_a_host_refuses_triggers_whose_inputs_have_no_form(ops: Opwright) -> None:
@@ -234,13 +234,28 @@ async def test_a_host_serves_only_its_queues(ops: Opwright) -> None:
         assert await elsewhere.status() is Status.PENDING
 
 
-async def test_a_failing_database_is_told_at_the_start(tmp_path: Path) -> None:
+async def test_a_failing_database_is_told_at_the_start() -> None:
     """No server there: an error, and no half-started host."""
     ops = Opwright("postgresql://postgres@127.0.0.1:1/nothing")
-    from opwright import StoreUnavailable
-
     host = ops.host(pool="inline")
-    with pytest.raises(StoreUnavailable):
-        await host.start()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await host.start()
     await host.stop()
-    gc.collect()
+
+
+async def test_a_start_that_failed_keeps_nothing_open(ops: Opwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database went away between two steps of it: the next block opens and closes as if nothing had been."""
+
+    async def refused(*_: object, **__: object) -> int:
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Hosts, "register", refused)
+        with pytest.raises(StoreUnavailable):
+            await ops.host(pool="inline").start()
+    async with ops, ops.host(pool="inline"):
+        assert await (await ops.submit("double", number=1)).result(timeout=10) == 2
+    assert ops.client._stores == {}
+    assert ops.client._wakers == []
+    await ops.client.close()

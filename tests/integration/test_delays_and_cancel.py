@@ -7,14 +7,16 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from opwright import OperationCancelled, OperationFailed, Status
 from opwright.model.options import Backoff
+from opwright.operations.handle import Handle
 from tests.kit.application import Application, Older
 from tests.kit.diary import Diary
-from tests.kit.processes import HostProcess
+from tests.kit.processes import ROOT, HostProcess
 from tests.kit.tables import Tables
 from tests.kit.waiting import eventually, stays
 
@@ -27,7 +29,7 @@ ERROR = 1  # the kind of a line in operationstatus
 # -- later
 
 
-async def unpunctuality(application: Application, tables: Tables) -> float:
+async def lateness(application: Application, tables: Tables) -> float:
     """Submit for several moments, by delay and by date, in no order; the seconds of the one that began last after it was due."""
     now = datetime.now(UTC)
     dates = [now + timedelta(seconds=seconds) for seconds in (0.7, 0.3)]
@@ -38,7 +40,7 @@ async def unpunctuality(application: Application, tables: Tables) -> float:
         handle = await application.stamp.options(delay=delay).submit()
         delayed[handle] = (asked + delay, time.time() + delay)
     rows = await tables.rows("select operation, due from opwright.delayed")
-    due = {number: microseconds / 1e6 for number, microseconds in rows}
+    due: dict[int, float] = {number: microseconds / 1e6 for number, microseconds in rows}
     assert [due[handle.id] for handle in handles] == pytest.approx([date.timestamp() for date in dates], abs=1e-5)
     assert all(soonest - TICK <= due[handle.id] <= latest for handle, (soonest, latest) in delayed.items())
     late = [await handle.result(20) - due[handle.id] for handle in (*handles, *delayed)]
@@ -50,12 +52,12 @@ async def test_what_is_delayed_begins_when_it_is_due(
     application: Application, tables: Tables, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Never early, and within 150 ms on an idle host, which no heartbeat has to help."""
-    worst = []
+    worst: list[float] = []
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, heartbeat=NEVER) as host:
+        with HostProcess(tables.url, tmp_path, workers=1, heartbeat=NEVER) as host:
             await host.ready()
             while len(worst) < TRIES and min(worst, default=PUNCTUAL) >= PUNCTUAL:
-                worst.append(await unpunctuality(application, tables))
+                worst.append(await lateness(application, tables))
     with capsys.disabled():
         sys.stdout.write(f"\nat most so many ms after it was due: {', '.join(f'{1e3 * seconds:.0f}' for seconds in worst)}\n")
     assert min(worst) < PUNCTUAL
@@ -67,7 +69,7 @@ async def test_what_is_due_already_begins_at_once(application: Application, tabl
         missed = await application.stamp.options(delay=0.1).submit()
         past = await application.stamp.options(start_at=datetime(2000, 1, 1, tzinfo=UTC)).submit()
         assert (await tables.column("select operation from opwright.ready")) == [past.id]
-        with HostProcess(tables.url, tmp_path, heartbeat=NEVER) as host:
+        with HostProcess(tables.url, tmp_path, workers=1, heartbeat=NEVER) as host:
             await host.ready()
             now = await application.stamp.options(delay=0).submit()
             for handle in (missed, past, now):
@@ -82,7 +84,7 @@ async def test_what_fails_is_tried_again_until_it_succeeds(
 ) -> None:
     """Each pause is as long as its backoff says, each error stands in the log, and what counts is the last attempt."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, heartbeat=NEVER) as host:
+        with HostProcess(tables.url, tmp_path, workers=1, heartbeat=NEVER) as host:
             await host.ready()
             patient = application.flaky.options(retries=3, backoff=Backoff(first=0.2, factor=2, jitter=0))
             operation = await patient.submit("patient", failures=2)
@@ -95,12 +97,10 @@ async def test_what_fails_is_tried_again_until_it_succeeds(
         assert await tables.attempts() == {(1, 3): 1}
 
 
-async def test_what_fails_too_often_ends_failed(
-    application: Application, diary: Diary, tables: Tables, tmp_path: Path
-) -> None:
+async def test_what_fails_too_often_ends_failed(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """Without retries after the first error, else after the last retry; with the error of the last attempt."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, heartbeat=NEVER) as host:
+        with HostProcess(tables.url, tmp_path, workers=1, heartbeat=NEVER) as host:
             await host.ready()
             once = await application.flaky.submit("once", failures=9)
             twice = await application.flaky.options(retries=1, backoff=0.1).submit("twice", failures=9)
@@ -160,7 +160,7 @@ async def test_what_runs_too_long_ends_failed(application: Application, diary: D
                 with pytest.raises(OperationFailed, match=r"OperationTimeout: .* 0\.4 s"):
                     await (await trigger.options(timeout=0.4).submit(50)).result(20)
                 assert 0.4 <= time.monotonic() - begun < 10
-            assert await (await application.nap.options(timeout=20).submit(0.1)).result(20) is None
+            await (await application.nap.options(timeout=20).submit(0.1)).result(20)
             assert host.children() == workers
             operation = await application.stubborn.options(timeout=0.4, retries=1, backoff=0).submit("deaf")
             with pytest.raises(OperationFailed, match="OperationTimeout"):
@@ -174,19 +174,15 @@ async def test_what_runs_too_long_ends_failed(application: Application, diary: D
 # -- not at all
 
 
-async def cancelled(operation: object, application: Application) -> bool:
-    """Cancel from a process that is neither the submitter nor the host."""
-    program = (
-        "import sys; from tests.kit.worker import ops; "
-        "sys.stdout.write(str(ops.handle(int(sys.argv[1])).cancel().now()))"
-    )
-    number = str(operation.id)  # type: ignore[attr-defined]
+async def cancelled(*operations: Handle[Any]) -> list[bool]:
+    """Cancel from a process that is neither the submitter nor the host; what it was told."""
+    numbers = [str(operation.id) for operation in operations]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, number, cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.kit.canceller", *numbers, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     assert process.returncode == 0
-    return output == b"True"
+    return [word == "True" for word in output.decode().split()]
 
 
 async def test_what_waits_is_cancelled_at_once(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
@@ -195,21 +191,19 @@ async def test_what_waits_is_cancelled_at_once(application: Application, diary: 
         ready = await application.note.submit("ready")
         delayed = await application.note.options(delay=0.1).submit("delayed")
         late = await application.note.options(delay=3600).submit("late")
+        assert await cancelled(ready, delayed, late) == [True] * 3
         for operation in (ready, delayed, late):
-            assert await cancelled(operation, application)
             assert await operation.status() is Status.CANCELLED
             with pytest.raises(OperationCancelled, match="cancelled by its submitter"):
                 await operation.result(1)
-        with HostProcess(tables.url, tmp_path) as host:
+        with HostProcess(tables.url, tmp_path, workers=1) as host:
             await host.ready()
             assert await (await application.flaky.submit("after", failures=0)).result(20) == 1
         assert [line.name for line in diary.lines("start")] == ["after"]
         assert await tables.attempts() == {(1, 1): 1, (3, 0): 3}
 
 
-async def test_what_runs_is_cancelled_by_its_host(
-    application: Application, diary: Diary, tables: Tables, tmp_path: Path
-) -> None:
+async def test_what_runs_is_cancelled_by_its_host(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """Sync or async it is interrupted and its worker serves on; one that resists is killed. No heartbeat is needed for it."""
     async with application.ops:
         with HostProcess(tables.url, tmp_path, workers=2, heartbeat=NEVER, kill_after=0.5) as host:
@@ -221,7 +215,7 @@ async def test_what_runs_is_cancelled_by_its_host(
                 operation = await trigger.submit(name)
                 await diary.wait("start", name)
                 assert host.children() == workers, f"{name} came after a worker had been lost"
-                assert await cancelled(operation, application)
+                assert await cancelled(operation) == [True]
                 with pytest.raises(OperationCancelled, match="cancelled by request"):
                     await operation.result(10)
             assert [line.event for line in diary.lines(name="async")] == ["start", "cancelled"]
@@ -237,7 +231,7 @@ async def test_what_runs_is_cancelled_by_its_host(
 async def test_what_has_ended_stays_as_it_is(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """Cancelling it answers no, and changes no row; so does cancelling a second time, and what never was."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path) as host:
+        with HostProcess(tables.url, tmp_path, workers=1) as host:
             await host.ready()
             succeeded = await application.double.submit(21)
             failed = await application.flaky.submit("failed", failures=1)
@@ -247,8 +241,7 @@ async def test_what_has_ended_stays_as_it_is(application: Application, diary: Di
             gone = await application.note.options(delay=60).submit("gone")
             assert await gone.cancel()
             rows = await tables.rows("select * from opwright.outcomes order by operation")
-            for operation in (succeeded, failed, gone, application.ops.handle(1)):
-                assert not await cancelled(operation, application)
+            assert await cancelled(succeeded, failed, gone, application.ops.handle(1)) == [False] * 4
         assert await tables.rows("select * from opwright.outcomes order by operation") == rows
         assert [status for _, status in sorted(
             await tables.rows("select operation, status from opwright.outcomes")
@@ -278,7 +271,9 @@ async def test_a_trigger_that_no_host_knows_ends_failed(
             await diary.wait("start", "held")
             unknown = await application.ops.submit("stranger")
             known = await application.note.submit("known")
-            with pytest.raises(OperationFailed, match=r"UnknownTrigger: no live host has known the trigger 'stranger' for 0\.3 s"):
+            with pytest.raises(
+                OperationFailed, match=r"UnknownTrigger: no live host has known the trigger 'stranger' for 0\.3 s"
+            ):
                 await unknown.result(30)
             assert await known.status() is Status.PENDING
             assert await (await application.whoami.submit()).result(10) in old.children()
@@ -292,19 +287,19 @@ async def test_a_trigger_that_no_host_knows_ends_failed(
 async def test_a_host_claims_only_what_it_knows(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """What it does not know stays untouched, keeps nothing else from being done, and goes to the first host that knows it."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, "old", module=Older.module) as old:
+        with HostProcess(tables.url, tmp_path, "old", module=Older.module, workers=1) as old:
             await old.ready()
             first = [await application.note.submit(f"note-{number}") for number in range(3)]
             for _ in range(3):
                 assert await (await application.whoami.submit()).result(10) in old.children()
             assert await tables.counts() == {"operations": 6, "ready": 3, "outcomes": 3, "hosts": 1}
-            with HostProcess(tables.url, tmp_path, "new") as new:
+            with HostProcess(tables.url, tmp_path, "new", workers=1) as new:
                 for operation in first:
                     await operation.result(20)
                 assert {line.pid for line in diary.lines("start")} <= set(new.children())
-                assert {await tables.value(f"select host from opwright.outcomes where operation = {one.id}") for one in first} == {
-                    new.id
-                }
+                assert {
+                    await tables.value(f"select host from opwright.outcomes where operation = {one.id}") for one in first
+                } == {new.id}
         assert await tables.attempts() == {(1, 1): 6}
 
 
@@ -322,7 +317,7 @@ async def test_a_host_serves_only_its_queues(application: Application, diary: Di
                 await (await application.note.options(queue="a").submit(f"a-{number}")).result(10)
             await stays(lambda: len(diary.lines("start")) == 3, 1)
             assert {line.name for line in diary.lines("start")} == {"a-0", "a-1", "a-2"}
-            with HostProcess(tables.url, tmp_path, "rest", queues=("b", "default")) as rest:
+            with HostProcess(tables.url, tmp_path, "rest", workers=1, queues=("b", "default")) as rest:
                 for operation in others:
                     await operation.result(20)
                 assert {line.pid for line in diary.lines("start") if not line.name.startswith("a-")} <= set(rest.children())

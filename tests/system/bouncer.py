@@ -61,7 +61,9 @@ def running_bouncer(server: str) -> Iterator[Bouncer]:
         configuration, log = folder / "pgbouncer.ini", folder / "log"
         configuration.write_text(CONFIGURATION.format(server=urlsplit(server).port, port=port, pool=POOL))
         with log.open("wb") as said:
-            process = subprocess.Popen([program, configuration], stdin=subprocess.DEVNULL, stdout=said, stderr=said, **as_server())
+            process = subprocess.Popen(
+                [program, configuration], stdin=subprocess.DEVNULL, stdout=said, stderr=said, **as_server()
+            )
         try:
             _wait_until_it_answers(process, port, log)
             yield Bouncer(port)

@@ -26,8 +26,8 @@ def contract_url(bouncer: Bouncer, postgres_database: str, monkeypatch: pytest.M
 
     class Direct:
         @staticmethod
-        async def connect(url: str, **options: int) -> "asyncpg.Connection[asyncpg.Record]":
-            return await asyncpg.connect(postgres_database, **options)
+        async def connect(url: str, *, statement_cache_size: int) -> "asyncpg.Connection[asyncpg.Record]":
+            return await asyncpg.connect(postgres_database, statement_cache_size=statement_cache_size)
 
     monkeypatch.setattr(kit, "asyncpg", Direct)
     return bouncer.pooled(postgres_database)

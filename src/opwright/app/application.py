@@ -73,11 +73,11 @@ class Opwright:
         return f"<Opwright {len(self.registry.names())} triggers>"
 
     async def __aenter__(self) -> Self:
-        await self.client.store()
+        await self.client.retain()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.client.close()
+        await self.client.release()
 
     @overload
     def operation(self, function: Callable[P, Awaitable[R]], /) -> Trigger[P, R]: ...

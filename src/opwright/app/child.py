@@ -14,7 +14,8 @@ from opwright.workers.runner import Runner
 
 def command(target: Target, slots: int) -> list[str]:
     """The command line of a worker, to which its file descriptor is added."""
-    program = "import sys; from opwright.app.child import main; main(sys.argv[1:])"
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is the host's, also during the imports
+    program = f"{ignore}; import sys; from opwright.app.child import main; main(sys.argv[1:])"
     return [sys.executable, "-c", program, msgspec.json.encode(target).decode(), str(slots)]
 
 

@@ -57,7 +57,6 @@ class Host:
         self._housekeeping: Housekeeping
         self._unhook: Callable[[], None] = lambda: None
         self._started = False
-        self._opened = False  # by this host, so it closes the store too
         self._marked: dict[int, int] = {}
 
     async def __aenter__(self) -> Self:
@@ -93,8 +92,7 @@ class Host:
         if self._started:
             return
         self._registry.prepare()
-        self._opened = not self._client.is_open()
-        self._store = await self._client.store()
+        self._store = await self._client.retain()
         self._build()
         await self._lease.register()
         await self._pool.start()
@@ -123,8 +121,7 @@ class Host:
         with suppress(StoreError):  # a database that is away takes us over by our lease
             await self._lease.say_good_bye()
         emit("host.stopped", host=self.id)
-        if self._opened:
-            await self._client.close()
+        await self._client.release()
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; a second signal stops without waiting for what runs."""

@@ -9,6 +9,19 @@ from opwright.errors import InvalidOperation
 SMALLEST_PRIORITY, LARGEST_PRIORITY = -100, 100
 MOST_TRIES = 10_000
 LONGEST_NAME = 200
+SHORTEST, LONGEST = 1e-6, 100 * 365 * 86_400.0  # seconds
+
+
+def _whole(field: str, value: object) -> None:
+    if type(value) is not int or not 0 <= value <= MOST_TRIES:
+        raise InvalidOperation(f"{field}: {value!r} is not a whole number from 0 to {MOST_TRIES}", field=field)
+
+
+def _number(field: str, name: str, value: object, low: float, high: float) -> None:
+    """Refuse what is no finite number within its bounds; True is no number."""
+    if type(value) not in (int, float) or not low <= value <= high:  # type: ignore[operator]
+        what = field if name == field else f"{field}: {name}"
+        raise InvalidOperation(f"{what}: {value!r} is not a number from {low:g} to {high:g}", field=field)
 
 
 class Backoff(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,13 +36,10 @@ class Backoff(msgspec.Struct, frozen=True, omit_defaults=True):
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        infinite = float("inf")
-        pauses = 0 <= self.first < infinite and 0 <= self.longest < infinite
-        if not (pauses and 1 <= self.factor < infinite and 0 <= self.jitter <= 1):
-            raise InvalidOperation(
-                f"backoff: {self} needs first and longest from 0, factor from 1, jitter from 0 to 1, all finite",
-                field="backoff",
-            )
+        _number("backoff", "first", self.first, 0, LONGEST)
+        _number("backoff", "factor", self.factor, 1, LONGEST)
+        _number("backoff", "longest", self.longest, 0, LONGEST)
+        _number("backoff", "jitter", self.jitter, 0, 1)
 
     def pause(self, errors: int, draw: float) -> float:
         """Seconds before the retry that follows the ``errors``-th error; ``draw`` is a random number from 0 to 1."""
@@ -55,10 +65,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         _whole("retries", self.retries)
         _whole("recoveries", self.recoveries)
-        if self.timeout is not None and not 0 < self.timeout < float("inf"):
-            raise InvalidOperation(f"timeout: {self.timeout!r} is not a positive number of seconds", field="timeout")
-
-
-def _whole(field: str, value: int) -> None:
-    if type(value) is not int or not 0 <= value <= MOST_TRIES:
-        raise InvalidOperation(f"{field}: {value!r} is not a whole number from 0 to {MOST_TRIES}", field=field)
+        if self.timeout is not None:
+            _number("timeout", "timeout", self.timeout, SHORTEST, LONGEST)
+        if not isinstance(self.backoff, Backoff):
+            raise InvalidOperation(f"backoff: {self.backoff!r} is neither a Backoff nor a number of seconds", field="backoff")

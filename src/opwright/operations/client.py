@@ -31,18 +31,31 @@ class Client:
     def __init__(self, url: str, clock: Clock, schema: str) -> None:
         self.url = url
         self.clock = clock
-        self.schema = schema
         self._shape = engine_for(url, clock, schema)  # never opened: it says what the statements look like
+        self.schema = self._shape.schema  # the address may name another
         self._stores: dict[asyncio.AbstractEventLoop, asyncio.Task[Opened]] = {}
+        self._users: dict[asyncio.AbstractEventLoop, int] = {}
         self._wakers: list[Callable[[], None]] = []
 
     async def store(self) -> Store:
         """The store of the running event loop."""
         return (await self._opened())[0]
 
-    def is_open(self) -> bool:
-        """Whether the running event loop has a store already."""
-        return asyncio.get_running_loop() in self._stores
+    async def retain(self) -> Store:
+        """The store of the running event loop, kept open until as many ``release`` as ``retain`` have been called.
+
+        What somebody had opened before by merely asking stays open.
+        """
+        loop = asyncio.get_running_loop()
+        self._users[loop] = self._users.get(loop, int(loop in self._stores)) + 1
+        return await self.store()
+
+    async def release(self) -> None:
+        """One user less; the last one closes."""
+        loop = asyncio.get_running_loop()
+        self._users[loop] = self._users.get(loop, 1) - 1
+        if self._users[loop] <= 0:
+            await self.close()
 
     async def waiting(self) -> Waiting:
         """What waits for ends, in the running event loop."""
@@ -50,7 +63,9 @@ class Client:
 
     async def close(self) -> None:
         """Close the store of the running event loop."""
-        task = self._stores.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        self._users.pop(loop, None)
+        task = self._stores.pop(loop, None)
         if task is not None:
             store, waiting = await task
             await waiting.stop()
@@ -110,8 +125,7 @@ class Client:
         foreign = recognise(request.on, self._shape)
         if request.notify and not foreign.after_commit(self._tell):
             plan = _notified(plan)
-        here = None if foreign.is_async else lambda: answer(foreign.play(plan))
-        return Call("submit(on=…)", lambda: _play(foreign, plan, answer), here)
+        return Call("submit(on=…)", lambda: _play(foreign, plan, answer), lambda: answer(foreign.play(plan)))
 
     def _tell(self) -> None:
         """After the caller's commit: wake our own hosts, and other processes through our own connection if there is one."""
@@ -138,6 +152,7 @@ class Client:
     def _forget_closed_loops(self) -> None:
         for loop in [loop for loop in self._stores if loop.is_closed()]:
             del self._stores[loop]
+            self._users.pop(loop, None)
 
 
 def _operations(trigger: Trigger[Any, Any], inputs: Sequence[str], request: Request) -> list[NewOperation]:

@@ -173,8 +173,24 @@ def _field(trigger: str, parameter: inspect.Parameter, hints: dict[str, Any]) ->
 
 def _decoder(trigger: str, kind: Any) -> msgspec.json.Decoder[Any]:
     try:
+        _refuse_foreign(msgspec.inspect.type_info(kind))
         return msgspec.json.Decoder(kind)
     except TypeError as error:
         raise ConfigurationError(
             f"{trigger}: {error}; its inputs and result travel as JSON, so use types that msgspec knows"
         ) from error
+
+
+def _refuse_foreign(info: Any) -> None:
+    """Raise TypeError for a class that has no form in JSON, wherever it stands. msgspec would find out with the first value."""
+    seen: list[Any] = []
+    stack = [info]
+    while stack:
+        info = stack.pop()
+        if isinstance(info, msgspec.inspect.CustomType):
+            raise TypeError(f"{info.cls.__module__}.{info.cls.__qualname__} has no form in JSON")
+        if isinstance(info, msgspec.inspect.Type | msgspec.inspect.Field) and not any(info is known for known in seen):
+            seen.append(info)
+            stack.extend(getattr(info, name) for name in info.__struct_fields__)
+        elif isinstance(info, tuple):
+            stack.extend(info)

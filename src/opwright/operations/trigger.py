@@ -117,7 +117,7 @@ def budgets(
     base: Options, *, retries: int | None, recoveries: int | None, timeout: float | None, backoff: Backoff | float | None
 ) -> Options:
     """The base with what was given in its place. A number as backoff is a constant pause in seconds."""
-    if isinstance(backoff, int | float):
+    if isinstance(backoff, int | float) and not isinstance(backoff, bool):
         backoff = Backoff(first=backoff, factor=1.0, longest=max(backoff, 0.0))
     given = {"retries": retries, "recoveries": recoveries, "timeout": timeout, "backoff": backoff}
     return msgspec.structs.replace(base, **{name: value for name, value in given.items() if value is not None})

@@ -6,6 +6,7 @@ Opwright never commits and never rolls back what is the caller's; on SQLite a sa
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,8 @@ class _Base:
 class _Asyncpg(_Base):
     @staticmethod
     def recognises(on: object) -> bool:
-        return type(on).__module__.startswith("asyncpg.") and hasattr(on, "fetch")
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__}
+        return bool(names & {"asyncpg.connection.Connection", "asyncpg.pool.PoolConnectionProxy"})
 
     def _check(self, engine: Engine) -> None:
         _same_kind("PostgreSQL", engine)
@@ -113,7 +115,10 @@ class _SqlAlchemy(_Base):
 
         rows: Rows = []
         for part in statement.parts:
-            result = await self._on.execute(text(part.named), {name: values[name] for name in part.parameters})
+            try:
+                result = await self._on.execute(text(part.named), {name: values[name] for name in part.parameters})
+            except Exception as error:
+                raise _hinted(error) from error
             if result.returns_rows:
                 rows = result.mappings().all()
         return rows
@@ -139,24 +144,35 @@ class _Sqlite(_Base):
 
     def _check(self, engine: Engine) -> None:
         _same_kind("SQLite", engine)
-        file = next(row[2] for row in self._on.execute("pragma database_list") if row[1] == "main")
+        cursor = self._on.cursor()
+        cursor.row_factory = None  # the caller's own is not ours to rely on
+        file = next(os.fsdecode(row[2]) for row in cursor.execute("pragma database_list") if row[0] == 0)
         if isinstance(engine, SqliteEngine) and (not file or Path(file).resolve() != engine.path.resolve()):
             raise InvalidOperation(
                 f"on: the connection is to {file or 'memory'}, the operations are in {engine.path}", field="on"
             )
 
     def play(self, plan: Plan[T]) -> T:
-        apart = self._on.isolation_level is None and not self._on.in_transaction
-        self._on.execute("begin immediate" if apart else "savepoint opwright")
+        apart = self._begin()
+        self._on.execute("savepoint opwright_submit")
         try:
             result = self._drive(plan)
         except BaseException:
-            self._on.execute("rollback" if apart else "rollback to opwright")
-            if not apart:
-                self._on.execute("release opwright")
+            self._on.execute("rollback to opwright_submit")
             raise
-        self._on.execute("commit" if apart else "release opwright")
+        finally:
+            self._on.execute("release opwright_submit")
+            if apart:
+                self._on.execute("commit")
         return result
+
+    def _begin(self) -> bool:
+        """Be in a transaction, as the caller's own first write would be; True when it is ours to end."""
+        if self._on.in_transaction:
+            return False
+        autocommits = self._on.isolation_level is None and getattr(self._on, "autocommit", True) is not False
+        self._on.execute(f"begin {'immediate' if autocommits else self._on.isolation_level or ''}")
+        return autocommits
 
     async def play_async(self, plan: Plan[T]) -> T:
         return self.play(plan)
@@ -194,7 +210,8 @@ def _same_kind(kind: str, engine: Engine) -> None:
 
 def _hinted(error: Exception) -> Exception:
     """A missing table says nothing to somebody who has not made it: say what to do."""
-    missing = getattr(error, "sqlstate", None) in ("42P01", "3F000") or "no such table" in str(error)
+    causes = (error, getattr(error, "orig", None), error.__cause__)
+    missing = any(getattr(cause, "sqlstate", None) in ("42P01", "3F000") for cause in causes) or "no such table" in str(error)
     if missing:
-        return StoreError(f"{error}: Opwright's tables are not in this database; run `opwright migrate` or start a host once")
+        return StoreError("Opwright's tables are not in this database: run `opwright migrate` or start a host once")
     return error

@@ -18,10 +18,11 @@ from opwright.model.options import Options
 from opwright.model.status import OutcomeCode, Status
 from opwright.store.engine import Engine, Lane
 from opwright.store.migrations import Migration, migrations
-from opwright.store.operations import _operation
-from opwright.store.postgresql import PostgresEngine, _translate
+from opwright.store.operations import operation_of
+from opwright.store.postgresql import PostgresEngine
+from opwright.store.postgresql import translate as postgres_error
 from opwright.store.sqlite import SqliteEngine
-from opwright.store.sqlite_file import translate
+from opwright.store.sqlite_file import translate as sqlite_error
 
 LAST = 2**63 - 1
 _UNHAPPY = {Status.FAILED: OutcomeCode.FAILED, Status.CANCELLED: OutcomeCode.CANCELLED}
@@ -69,7 +70,7 @@ class Listing:
             rows = await self._engine.run("listed_unhappy", status=int(_UNHAPPY[status]), **values)
         else:
             rows = await self._engine.run("listed" if status is None else f"listed_{status.value.lower()}", **values)
-        return [_operation(row) for row in rows]
+        return [operation_of(row) for row in rows]
 
     async def standing(self, operation: int) -> Standing:
         """The rest of what is known about one operation. Raises OperationNotFound."""
@@ -128,7 +129,7 @@ async def _survey_postgresql(engine: PostgresEngine) -> Survey:
         finally:
             await raw.close(timeout=2)
     except Exception as error:
-        raise _translate(error) from error
+        raise postgres_error(error) from error
     return Survey(
         f"PostgreSQL {row['version'].split()[0]}",
         migrations(engine.dialect, engine.schema),
@@ -149,5 +150,5 @@ def _survey_sqlite(engine: SqliteEngine) -> Survey:
             found = connection.execute("select 1 from sqlite_master where name = ?", [table]).fetchall()
             versions = connection.execute(f"select version from {table}").fetchall() if found else []
     except sqlite3.Error as error:
-        raise StoreError(f"{engine.path}: {translate(error)}") from error
+        raise StoreError(f"{engine.path}: {sqlite_error(error)}") from error
     return Survey(server, known, frozenset(row[0] for row in versions), may_install=may_write)

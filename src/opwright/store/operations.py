@@ -42,11 +42,11 @@ class Operations:
         rows = await self._engine.run("operation", operation=operation)
         if not rows:
             raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
-        return _operation(rows[0])
+        return operation_of(rows[0])
 
     async def latest(self, limit: int, before: int = 2**63 - 1) -> list[Operation]:
         """The newest operations with an id below ``before``."""
-        return [_operation(row) for row in await self._engine.run("latest", before=before, limit=limit)]
+        return [operation_of(row) for row in await self._engine.run("latest", before=before, limit=limit)]
 
     async def counts(self) -> dict[Status, int]:
         """How many operations stand where."""
@@ -64,7 +64,8 @@ class Operations:
         return [Note(*row) for row in rows]
 
 
-def _operation(row: Row) -> Operation:
+def operation_of(row: Row) -> Operation:
+    """A row of the view as an Operation."""
     fields = dict(row)
     times = {name: _time(fields[name]) for name in ("submitted", "due", "started", "ended")}
     return Operation(**fields | times | {"status": Status(fields["status"])})

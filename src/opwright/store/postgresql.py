@@ -59,13 +59,22 @@ class _Lane:
     async def connection(self) -> AsyncIterator[_Connection]:
         """One connection. It is thrown away, never kept, when its state is unknown: after a cancelled call, or a broken one."""
         async with self._places:
-            connection = self._free.pop() if self._free else await self._engine.connect(self._lane)
+            connection = self._waiting() or await self._engine.connect(self._lane)
             try:
                 yield connection
             except BaseException as error:
                 self._take_back(connection, keep=_harmless(error))
                 raise
             self._take_back(connection, keep=True)
+
+    def _waiting(self) -> _Connection | None:
+        """One that is free and still open; the server may have ended it meanwhile."""
+        while self._free:
+            connection = self._free.pop()
+            if connection.sound():
+                return connection
+            connection.discard()
+        return None
 
     def _take_back(self, connection: _Connection, *, keep: bool) -> None:
         if keep and connection.sound() and not self._closed:
@@ -193,8 +202,12 @@ class PostgresEngine:
         """A connection of its own that calls a function for each notification on a channel."""
         async with self._translated():
             raw = await _connected(self.listen_url)
-            for channel, callback in channels.items():
-                await raw.add_listener(channel, callback)
+            try:
+                for channel, callback in channels.items():
+                    await raw.add_listener(channel, callback)
+            except BaseException:
+                raw.terminate()
+                raise
             return raw
 
     async def _install(self, *, upgrade: bool) -> list[int]:
@@ -251,7 +264,7 @@ class PostgresEngine:
         try:
             yield
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-            raise _translate(error) from error
+            raise translate(error) from error
 
     async def _send_notification(self) -> None:
         await self.run("notify", Lane.CONTROL)
@@ -263,6 +276,9 @@ async def _connected(url: str | None, **settings: Any) -> Any:
         return await asyncpg.connect(
             url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=CONNECT_SECONDS, **settings
         )
+    except asyncpg.ProtocolViolationError as error:
+        hint = "; behind PgBouncer add ?pooled=true to the address" if "startup parameter" in str(error) else ""
+        raise StoreUnavailable(f"PostgreSQL refused the connection: {error}{hint}") from error
     except (OSError, TimeoutError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise StoreUnavailable(f"PostgreSQL cannot be reached ({reason}): does it run, and is its address right?") from error
@@ -280,8 +296,10 @@ def _is_gone(state: str) -> bool:
     return state[:2] in ("08", "53") or state[:3] == "57P" or state == "25006"
 
 
-def _translate(error: Exception) -> StoreError:
+def translate(error: Exception) -> StoreError:
     """The error of the driver as one of ours."""
+    if isinstance(error, StoreError):
+        return error
     text = f"{type(error).__name__}: {error}"
     state = getattr(error, "sqlstate", None) or ""
     if state == "23505":
@@ -296,6 +314,10 @@ def _translate(error: Exception) -> StoreError:
 def _own_parameters(url: str) -> tuple[str, dict[str, str]]:
     """The address for the driver, and the parameters that are ours."""
     parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"the address has a wrong port: {error}") from None
     pairs = parse_qsl(parts.query)
     own = {key: value for key, value in pairs if key in ("schema", "pooled", "listen_url")}
     rest = urlencode([(key, value) for key, value in pairs if key not in own])

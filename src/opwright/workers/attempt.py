@@ -22,16 +22,16 @@ class Attempt:
     """One attempt. Sync and async triggers go the same way; a sync one never suspends it.
 
     ``asked`` says that it was asked to stop. ``exposed`` is true exactly while a sync trigger is being called: only then
-    may a signal handler raise OperationCancelled. ``cancelled`` says that its slot's task was cancelled on its behalf.
+    may a signal handler raise OperationCancelled.
     """
 
-    __slots__ = ("asked", "begun", "cancelled", "exposed", "function", "task")
+    __slots__ = ("asked", "begun", "exposed", "function", "task")
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.function: TriggerFunction | None = None
         self.begun: int | None = None
-        self.asked = self.exposed = self.cancelled = False
+        self.asked = self.exposed = False
 
     async def run(self) -> StatusUpdate:
         """Run it to its end. Raises nothing, except GeneratorExit when it is closed from outside."""

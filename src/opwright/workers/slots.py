@@ -86,7 +86,7 @@ class Slots:
         for rest in self._resting:
             rest.set_result(None)
         self._resting.clear()
-        await asyncio.gather(*(slot.task for slot in self.slots if slot.task and not slot.attempt))
+        await asyncio.gather(*(slot.task for slot in self.slots if slot.task and not slot.attempt), return_exceptions=True)
         self._threads.shutdown(wait=False)
 
     # ------------------------------------------------------------------------------------------- the queue
@@ -160,7 +160,6 @@ class Slots:
     @staticmethod
     def _cancel(slot: Slot, attempt: Attempt) -> None:
         if slot.attempt is attempt and slot.task is not None:
-            attempt.cancelled = True
             slot.task.cancel()
 
     # ------------------------------------------------------------------------------------------- a slot
@@ -170,7 +169,10 @@ class Slots:
         slot.task.add_done_callback(partial(self._relaunch, slot))
 
     def _relaunch(self, slot: Slot, task: asyncio.Task[None]) -> None:
-        """A trigger that cancelled the task it ran in ends this slot; another takes its place."""
+        """A task that was cancelled ends with its operation, and a fresh one takes its place.
+
+        So nothing of a cancellation can reach the next operation, whether we asked for it or the trigger did it to itself.
+        """
         if not task.cancelled() and (error := task.exception()):
             logger.error("slot %d failed", slot.number, exc_info=error)
         if not self._closing:
@@ -191,8 +193,6 @@ class Slots:
                 count += 1
                 update = await self._perform(attempt)
                 self._end(slot, update)
-                if attempt.cancelled:
-                    await _forget_cancel(own)
 
     def _begin(self, slot: Slot) -> Attempt | None:
         with self._lock:  # a cancel from another thread finds a task either in the queue or in a slot
@@ -245,13 +245,3 @@ class Slots:
 
 def _ignore(update: StatusUpdate) -> None:
     """Nobody waits for it any more."""
-
-
-async def _forget_cancel(own: asyncio.Task[None]) -> None:
-    """The cancelled operation has ended: nothing of its cancellation may reach the next one.
-
-    Its trigger may have ended before the cancellation was thrown; then it is thrown here.
-    """
-    own.uncancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.sleep(0)
