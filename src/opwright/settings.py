@@ -12,7 +12,7 @@ import msgspec
 from opwright.errors import ConfigurationError
 
 PREFIX = "OPWRIGHT_"
-_FIELD = re.compile(r"`(?:\$\.)?(\w+)")
+_FIELD = re.compile(r"`\$\.(\w+)|unknown field `(\w+)`")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +76,7 @@ def resolve(arguments: Overrides, environment: Mapping[str, str] = os.environ) -
         return msgspec.convert(given | arguments, Settings, strict=False)
     except msgspec.ValidationError as error:
         field = _FIELD.search(str(error))
-        name = field[1] if field else "settings"
+        name = (field[1] or field[2]) if field else "settings"
         raise ConfigurationError(_named(name, f"{name}: {error}", given.keys() - arguments.keys())) from None
     except ConfigurationError as error:
         raise ConfigurationError(_named(str(error).partition(":")[0], str(error), given.keys() - arguments.keys())) from None

@@ -256,6 +256,7 @@ def stranger() -> None:
     """A trigger that no host knows."""
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # it takes two looks of the housekeeping: 10 s
 async def test_a_trigger_that_no_host_knows_ends_failed(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:
@@ -315,7 +316,7 @@ async def test_a_host_serves_only_its_queues(application: Application, diary: Di
             ]
             for number in range(3):
                 await (await application.note.options(queue="a").submit(f"a-{number}")).result(10)
-            await stays(lambda: len(diary.lines("start")) == 3, 1)
+            await stays(lambda: len(diary.lines("start")) == 3, 0.5)
             assert {line.name for line in diary.lines("start")} == {"a-0", "a-1", "a-2"}
             with HostProcess(tables.url, tmp_path, "rest", workers=1, queues=("b", "default")) as rest:
                 for operation in others:
@@ -351,10 +352,10 @@ async def test_what_is_urgent_passes_a_long_queue(application: Application, diar
     async with application.ops:
         with HostProcess(tables.url, tmp_path, workers=1, look_ahead=0) as host:
             await host.ready()
-            await application.note.submit_many([(f"many-{number}",) for number in range(1000)])
-            await diary.wait("start", "many-20")
+            await application.note.submit_many([(f"many-{number}",) for number in range(500)])
+            await diary.wait("start", "many-10")
             await (await application.note.options(priority=1).submit("urgent")).result(10)
             done = len(diary.lines("start"))
-            await eventually(lambda: len(diary.lines("start")) == 1001, 20, "the whole queue is done")
-    assert done < 900, "the queue was over before it could be passed"
+            await eventually(lambda: len(diary.lines("start")) == 501, 20, "the whole queue is done")
+    assert done < 450, "the queue was over before it could be passed"
     assert [line.name for line in diary.lines("start")].index("urgent") < done

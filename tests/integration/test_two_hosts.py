@@ -17,8 +17,8 @@ from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-BULK, MEANWHILE = 9_000, 1_000
-ALL = BULK + MEANWHILE
+ALL, MIDWAY = 10_000, 5_000  # operations of a test
+MEANWHILE = 1_000  # of them submitted while the others are being done
 DRAINED = 40.0  # seconds
 
 
@@ -50,31 +50,32 @@ async def line(process: subprocess.Popen[str]) -> str:
     return (await asyncio.to_thread(process.stdout.readline)).strip()
 
 
-async def submit_all(application: Application, tables: Tables) -> None:
+async def submit_all(application: Application, tables: Tables, total: int) -> None:
     """The bulk from here, the rest one by one from a third process while the bulk is being done."""
-    with submitter(BULK, MEANWHILE) as third:
+    bulk = total - MEANWHILE
+    with submitter(bulk, MEANWHILE) as third:
         assert await line(third) == "ready"
-        for first in range(0, BULK, 1000):
+        for first in range(0, bulk, 1000):
             await application.record.submit_many([(number,) for number in range(first, first + 1000)])
         await eventually(lambda: tables.count("outcomes"), 20, "the hosts are at work")
         say_go(third)
         assert await line(third) == "done"
 
 
-async def drained(tables: Tables) -> None:
+async def drained(tables: Tables, total: int) -> None:
     async def done() -> bool:
-        return await tables.count("outcomes") >= ALL
+        return await tables.count("outcomes") >= total
 
     await eventually(done, DRAINED, "everything is done")
 
 
-async def check_each_was_done_once(tables: Tables) -> None:
+async def check_each_was_done_once(tables: Tables, total: int) -> None:
     """No operation was done twice or left out, and none cost anything of its budgets."""
-    assert await tables.value("select count(*) from effects") == ALL
-    assert await tables.value("select count(distinct number) from effects") == ALL
-    assert await tables.attempts() == {(1, 1): ALL}
+    assert await tables.value("select count(*) from effects") == total
+    assert await tables.value("select count(distinct number) from effects") == total
+    assert await tables.attempts() == {(1, 1): total}
     left = await tables.counts()
-    assert left == {"operations": ALL, "outcomes": ALL, "hosts": 2}
+    assert left == {"operations": total, "outcomes": total, "hosts": 2}
 
 
 async def shares(tables: Tables) -> tuple[Counter[int], Counter[int]]:
@@ -102,9 +103,9 @@ async def test_two_hosts_do_each_of_ten_thousand_operations_once(
         async with application.ops:
             await one.ready()
             await two.ready()
-            await submit_all(application, tables)
-            await drained(tables)
-        await check_each_was_done_once(tables)
+            await submit_all(application, tables, ALL)
+            await drained(tables, ALL)
+        await check_each_was_done_once(tables, ALL)
         await check_workers_did_it(tables, one, two)
         by_host, by_pid = await shares(tables)
         assert by_host.keys() == {one.id, two.id}
@@ -121,10 +122,10 @@ async def test_a_host_may_be_stopped_midway(application: Application, tables: Ta
         async with application.ops:
             await one.ready()
             await two.ready()
-            submitting = asyncio.create_task(submit_all(application, tables))
+            submitting = asyncio.create_task(submit_all(application, tables, MIDWAY))
 
             async def midway() -> bool:
-                return await tables.count("outcomes") >= ALL // 4
+                return await tables.count("outcomes") >= MIDWAY // 4
 
             await eventually(midway, 20, "a quarter is done")
             workers = one.children()
@@ -132,10 +133,10 @@ async def test_a_host_may_be_stopped_midway(application: Application, tables: Ta
             assert await one.ended() == 0
             await all_ended(workers, 1)
             assert (await tables.hosts())[one.id] == STOPPED
-            assert await tables.count("outcomes") < ALL, "it was stopped too late to prove anything"
+            assert await tables.count("outcomes") < MIDWAY, "it was stopped too late to prove anything"
             await submitting
-            await drained(tables)
-        await check_each_was_done_once(tables)
+            await drained(tables, MIDWAY)
+        await check_each_was_done_once(tables, MIDWAY)
         await check_workers_did_it(tables, one, two)
         by_host, _ = await shares(tables)
         assert by_host.keys() == {one.id, two.id}

@@ -370,6 +370,18 @@ async def test_an_error_with_a_budget_comes_back_after_its_backoff(store: Store,
     assert (found.status, found.error, found.attempt) == (Status.FAILED, "second", 2)
 
 
+async def test_a_retry_comes_when_its_backoff_ends_not_at_the_heartbeat_after_it(store: Store, clock: TurnedClock) -> None:
+    """The host wrote the due time itself, so it need not look for it: its pause ends then."""
+    host = await bench(store, clock, rhythm=Rhythm(heartbeat=3600.0, look_ahead=False))
+    identifier = await one(store, Options(retries=1, backoff=Backoff(first=5, jitter=0)))
+    await host.look()
+    await host.end(host.pool.placed[0], Outcome.FAILED, error="first")
+    assert await host.steps() <= 5.1
+    clock.turn(5.1)
+    await host.steps()
+    assert host.placed == [identifier, identifier]
+
+
 @pytest.mark.parametrize("outcome", [Outcome.INVALID, Outcome.UNKNOWN])
 async def test_what_trying_again_cannot_help_is_failed_at_once(store: Store, clock: TurnedClock, outcome: Outcome) -> None:
     """Inputs that no longer fit, or a trigger the worker does not know: no retry is spent on it."""

@@ -32,6 +32,7 @@ class Proxy:
         self._target = (parts.hostname, parts.port)
         self._parts = parts
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self._age = 0
         self.connections = 0
 
@@ -46,6 +47,9 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
     def freeze(self) -> None:
         """What is connected hears nothing more, and is not told; new connections work."""
@@ -54,6 +58,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         there, back = await asyncio.open_connection(*self._target)
+        self._writers += [writer, back]
         for pump in (self._pump(reader, back, self._age), self._pump(there, writer, self._age)):
             self._tasks.add(asyncio.create_task(pump))
 

@@ -93,9 +93,14 @@ class Host:
             return
         self._registry.prepare()
         self._store = await self._client.retain()
-        self._build()
-        await self._lease.register()
-        await self._pool.start()
+        try:
+            self._build()
+            await self._lease.register()
+            await self._pool.start()
+        except BaseException:
+            self._unhook()
+            await self._client.release()
+            raise
         for service in self._services:
             await service.start()
         self._started = True
@@ -187,6 +192,7 @@ class Host:
 
     def _landed(self, operations: set[int]) -> None:
         """Whoever in this process waits for one of these need not wait for the next poll."""
+        self._scheduler.landed(operations)
         self._client.settled(operations)
 
     async def _renewed(self, renewal: Renewal) -> None:

@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, time, timedelta
 from typing import Any, get_type_hints
 
 import msgspec
@@ -16,7 +17,8 @@ LARGEST = 1024 * 1024  # bytes of inputs, and of a result
 _BITS = 63
 _encoder = msgspec.json.Encoder()
 # What may hide behind these is told apart by a walk through the value; most payloads match none of them.
-_SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}")
+# NaN and infinities become null, but text as keys; time zones had offsets with seconds until 1972.
+_SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}|\"-?(?:nan|inf)\"|\"(?:0\d\d\d|1[0-8]\d\d|19[0-6]\d|197[0-2])-")
 _FIELD = re.compile(r"`\$\.(\w+)")
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -39,12 +41,10 @@ class Inputs:
             values = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise self._misfit(str(error)) from None
-        try:
-            msgspec.convert(values, self._type, from_attributes=True)
-        except msgspec.ValidationError as error:
-            field = _FIELD.search(str(error))
-            raise _refused(f"{self._trigger}: {error}", field[1] if field else None) from None
-        return _encode(self._trigger, values)
+        text = _checked(self._trigger, lambda: msgspec.convert(values, self._type, from_attributes=True), values)
+        # What the worker will read; the conversion above takes ready-made objects on trust.
+        _fits(self._trigger, lambda: self._decoder.decode(text))
+        return text
 
     def decode(self, text: str) -> dict[str, Any]:
         """The stored text as arguments; parameters that were left out are left to the function's defaults.
@@ -65,34 +65,28 @@ class Result:
 
     def __init__(self, trigger: str, function: Callable[..., Any]) -> None:
         self._trigger = trigger
-        kind = _hints(trigger, function).get("return", Any)
-        self._checked = kind is not Any and kind is not type(None)
-        self._kind = kind
-        self._decoder = _decoder(trigger, kind)
+        self._kind = _hints(trigger, function).get("return", Any)
+        self._decoder = _decoder(trigger, self._kind)
 
     def encode(self, value: Any) -> str | None:
         """A returned value as text, None as nothing. Raises InvalidOperation."""
-        if value is None and not self._checked:
-            return None
-        if self._checked:
-            try:
-                msgspec.convert(value, self._kind, from_attributes=True)
-            except msgspec.ValidationError as error:
-                raise _refused(f"the result of {self._trigger} is not what it declares: {error}", "result") from None
-        return None if value is None else _encode(f"the result of {self._trigger}", {"result": value}, single=True)
+        what = f"the result of {self._trigger}"
+        text = _checked(what, lambda: msgspec.convert(value, self._kind, from_attributes=True), {"result": value}, single=True)
+        _fits(what, lambda: self._decoder.decode(text))
+        return None if value is None else text
 
     def decode(self, text: str | None) -> Any:
         """The stored text as the declared type."""
         return None if text is None else self._decoder.decode(text)
 
 
-def _encode(what: str, values: Mapping[str, Any], *, single: bool = False) -> str:
+def _checked(what: str, convert: Callable[[], Any], values: Mapping[str, Any], *, single: bool = False) -> str:
+    """The values as JSON text, if they are what their types say and can be stored."""
+    _fits(what, convert)
     try:
         data = _encoder.encode(values["result"] if single else values)
         if len(data) > LARGEST:
-            raise _refused(
-                f"{what}: {len(data):,} bytes of JSON, at most {LARGEST:,} are kept: store it elsewhere, send a reference", None
-            )
+            raise _too_large(what, values, len(data))
         if _SUSPICIOUS.search(data):
             _walk(what, values)
         return data.decode()
@@ -100,9 +94,28 @@ def _encode(what: str, values: Mapping[str, Any], *, single: bool = False) -> st
         raise _refused(*_explain(what, values, error)) from None
 
 
+def _fits(what: str, read: Callable[[], Any]) -> None:
+    try:
+        read()
+    except msgspec.ValidationError as error:
+        field = _FIELD.search(str(error))
+        raise _refused(
+            f"{what} is not what it declares: {error}", field[1] if field else "result" if "result" in what else None
+        ) from None
+    except RecursionError as error:
+        raise _refused(f"{what}: {_reason(error)}", None) from None
+
+
+def _too_large(what: str, values: Mapping[str, Any], size: int) -> InvalidOperation:
+    """The field that weighs most is the one to look at."""
+    field = max(values, key=lambda name: len(_encoder.encode(values[name])))
+    text = f"{what}: {size:,} bytes of JSON, most of them in {field}; at most {LARGEST:,} are kept: store it elsewhere, send a reference"
+    return _refused(text, field)
+
+
 def _walk(what: str, values: Mapping[str, Any]) -> None:
     for field, value in values.items():
-        for part in _leaves(msgspec.to_builtins(value)):
+        for part in _leaves(msgspec.to_builtins(value, builtin_types=(datetime, time))):
             if problem := _problem(part):
                 raise _refused(f"{what}: {field}: {problem}", field)
 
@@ -128,6 +141,8 @@ def _problem(value: Any) -> str | None:
         return f"{value!r} has no form in JSON"
     if isinstance(value, int) and not -(1 << _BITS) <= value < 1 << _BITS:
         return f"{value} is beyond 64 bits; send it as text"
+    if isinstance(value, datetime | time) and (value.utcoffset() or timedelta()) % timedelta(minutes=1):
+        return f"{value!r} has a time zone with seconds, which JSON cannot tell; convert it to UTC"
     return None
 
 
@@ -156,9 +171,10 @@ def _refused(message: str, field: str | None) -> InvalidOperation:
 def _hints(trigger: str, function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
-    except NameError as error:
+    except Exception as error:
         raise ConfigurationError(
-            f"{trigger}: an annotation cannot be resolved ({error}); put the type at the module's top level"
+            f"{trigger}: an annotation cannot be resolved ({type(error).__name__}: {error}); "
+            "put the type at the module's top level"
         ) from error
 
 

@@ -42,8 +42,10 @@ class Waiting(Service):
 
     async def run_once(self) -> float:
         """Look once. Looks follow each other at growing pauses while nothing ends."""
-        asked = list(self._waiters)[:MOST_AT_ONCE]
-        ended = await self._store.operations.ended(asked) if asked else {}
+        ended: dict[int, Ending] = {}
+        asked = list(self._waiters)
+        for first in range(0, len(asked), MOST_AT_ONCE):
+            ended |= await self._store.operations.ended(asked[first : first + MOST_AT_ONCE])
         for operation, ending in ended.items():
             for future in self._waiters.pop(operation, ()):
                 if not future.done():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from opwright.clock import Clock
 from opwright.errors import StoreError
-from opwright.model.claim import Claim, End, Verdict, after_death, after_error, hand_back
+from opwright.model.claim import Claim, End, Postpone, Verdict, after_death, after_error, hand_back
 from opwright.model.ids import new_id
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import Outcome, StatusUpdate, Task
@@ -61,6 +61,7 @@ class Scheduler(Service):
         self._news = True
         self._more: dict[str, bool] = {}
         self._due: float | None = None
+        self._postponed: dict[int, float] = {}  # by operation: when it is due again, once its verdict is written
         self._ended = 0  # since the last claim: the places that really became free
         self._beat = 0.0
         self._asking = False  # somebody may have asked to cancel what is held here
@@ -87,6 +88,13 @@ class Scheduler(Service):
         self._give()
         self.wake()
 
+    def landed(self, operations: set[int]) -> None:
+        """Verdicts that are written now. What comes back later is waited for here, not left to the heartbeat."""
+        for operation in operations & self._postponed.keys():
+            due = self._postponed.pop(operation)
+            self._due = due if self._due is None else min(self._due, due)
+            self.wake()
+
     def _heard(self, update: StatusUpdate) -> None:
         claim = self.holdings.held(update.operation, update.token)
         if claim is None:
@@ -111,13 +119,15 @@ class Scheduler(Service):
         news, beat = self._take_news(), now >= self._beat
         if beat:
             self._beat = now + self._rhythm.heartbeat
-        if not (self._claiming and self._lease.trusted()):
+        if not self._lease.trusted():
             return self._rhythm.heartbeat
-        if self._doubt:
-            await self._reconcile()
         self._asking = self._asking or news or beat
         if self._asking and self.holdings.claims and now >= self._asked_at + CANCEL_PERIOD:
             await self._cancel_asked(now)
+        if not self._claiming:
+            return self._pause_for_cancels(now)
+        if self._doubt:
+            await self._reconcile()
         await self._promote_due(now)
         self._return_stale_backlog(now)
         await self._claim_known()
@@ -215,6 +225,10 @@ class Scheduler(Service):
             ends.append(self._asked_at + CANCEL_PERIOD)
         return max(min(ends) - now, 0.0)
 
+    def _pause_for_cancels(self, now: float) -> float:
+        """While stopping nothing is claimed, but what still runs can be cancelled."""
+        return max(self._asked_at + CANCEL_PERIOD - now, 0.0) if self._asking else self._rhythm.heartbeat
+
     # -- giving ------------------------------------------------------------------------------------------------------
 
     def _give(self) -> None:
@@ -280,6 +294,8 @@ class Scheduler(Service):
 
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self.holdings.end(claim)
+        if isinstance(verdict, Postpone):
+            self._postponed[claim.operation] = self._clock.monotonic() + verdict.delay
         self._settler.add(claim, verdict)
 
     # -- cancel and timeout ------------------------------------------------------------------------------------------
@@ -332,6 +348,7 @@ class Scheduler(Service):
     def forget(self) -> None:
         """Drop every claim: this host was taken over and others have them now."""
         self.holdings.clear()
+        self._postponed.clear()
         self._settler.clear()
         self._doubt = False
 

@@ -28,7 +28,7 @@ class SqliteWatcher(Service):
         self._version = -1
 
     async def run_once(self) -> float:
-        """Look once; the first look only learns the version."""
+        """Look once. The first look counts as a change: what was committed before it is not known of."""
         if self._connection is None:
             self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
         (version,) = self._connection.execute("pragma data_version").fetchone()
