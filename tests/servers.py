@@ -169,9 +169,7 @@ def wheel_programs() -> Iterator[Path]:
     package = Path(wheel.origin).parent
     programs = package / "pginstall18" / "bin"
     try:
-        subprocess.run(
-            [programs / "postgres", "--version"], stdout=subprocess.DEVNULL, check=True, **as_server()
-        )
+        subprocess.run([programs / "postgres", "--version"], stdout=subprocess.DEVNULL, check=True, **as_server())
     except PermissionError:
         with TemporaryDirectory(prefix="opwright-programs-") as directory:
             give_to_server(Path(directory))

@@ -23,18 +23,12 @@ TEXT = {".css", ".html", ".jinja", ".js", ".md", ".py", ".sh", ".sql", ".toml"}
 
 def test_a_folder_imports_only_rows_below_its_own() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [linter, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([linter, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [
-        module.relative_to(SOURCE)
-        for module in MODULES
-        if not ast.get_docstring(ast.parse(module.read_bytes()))
-    ]
+    silent = [module.relative_to(SOURCE) for module in MODULES if not ast.get_docstring(ast.parse(module.read_bytes()))]
     assert not silent
 
 
@@ -55,11 +49,7 @@ def test_all_names_every_public_name_once_and_in_order() -> None:
     missing = [name for name in names if not hasattr(opwright, name)]
     assert not missing
 
-    public = {
-        name
-        for name, value in vars(opwright).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
-    }
+    public = {name for name, value in vars(opwright).items() if not name.startswith("_") and not isinstance(value, ModuleType)}
     assert public <= set(names)
 
 

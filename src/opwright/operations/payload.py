@@ -109,8 +109,8 @@ def _fits(what: str, read: Callable[[], Any]) -> None:
 def _too_large(what: str, values: Mapping[str, Any], size: int) -> InvalidOperation:
     """The field that weighs most is the one to look at."""
     field = max(values, key=lambda name: len(_encoder.encode(values[name])))
-    text = f"{what}: {size:,} bytes of JSON, most of them in {field}; at most {LARGEST:,} are kept: store it elsewhere, send a reference"
-    return _refused(text, field)
+    advice = "store it elsewhere and send a reference"
+    return _refused(f"{what}: {size:,} bytes of JSON, most of them in {field}; at most {LARGEST:,} are kept: {advice}", field)
 
 
 def _walk(what: str, values: Mapping[str, Any]) -> None:

@@ -227,7 +227,9 @@ class Scheduler(Service):
 
     def _pause_for_cancels(self, now: float) -> float:
         """While stopping nothing is claimed, but what still runs can be cancelled."""
-        return max(self._asked_at + CANCEL_PERIOD - now, 0.0) if self._asking else self._rhythm.heartbeat
+        if not (self._asking and self.holdings.claims):
+            return self._rhythm.heartbeat
+        return max(self._asked_at + CANCEL_PERIOD - now, 0.0)
 
     # -- giving ------------------------------------------------------------------------------------------------------
 
