@@ -490,7 +490,7 @@ def world(contract_url: str) -> Iterator[World]:
         world.run(world.close())
 
 
-@pytest.mark.timeout(300)  # a pass takes a few seconds; a failure is made small before it is shown
+@pytest.mark.timeout(600)  # a pass takes seconds; a failure is made small before it is shown, for at most five minutes
 def test_the_queue_behaves_as_its_model(world: World) -> None:
     """Whatever happens in whatever order: no double hold, no stale write, no change after the end, nothing lost."""
 

@@ -20,6 +20,7 @@ from tests.kit.processes import HostProcess
 from tests.kit.tables import Tables
 
 SAMPLES, TRIES = 200, 3
+NOISY = 5  # so many processes must wake up one after the other: where each may take its share of the limit, nothing is told
 LIMITS = {"postgresql": 0.02, "sqlite": 0.1}  # seconds, of the 99th percentile
 GAPS = {"postgresql": 0.006, "sqlite": 0.02}  # seconds at most before a sample: on SQLite the period of the watcher
 
@@ -152,13 +153,18 @@ async def lag(application: Application, begin: Begin) -> float:
     return await handle.result(20) - committed
 
 
-async def lags(sample: Callable[[], Awaitable[float]], longest: float) -> list[float]:
-    """Many lags, sorted. Gaps of all lengths go before them, so that they fall on every moment of a period of the host."""
-    found = []
+async def lags(sample: Callable[[], Awaitable[float]], longest: float) -> tuple[list[float], list[float]]:
+    """Many lags, sorted; and how late the machine woke this process from the gaps before them, sorted.
+
+    Gaps of all lengths, so that the samples fall on every moment of a period of the host.
+    """
+    found, late = [], []
     for number in range(SAMPLES):
-        await asyncio.sleep(longest * (number * 0.618 % 1))
+        gap, begun = longest * (number * 0.618 % 1), time.monotonic()
+        await asyncio.sleep(gap)
+        late.append(time.monotonic() - begun - gap)
         found.append(await sample())
-    return sorted(found)
+    return sorted(found), sorted(late)
 
 
 def percentile(ordered: list[float], share: float) -> float:
@@ -179,19 +185,24 @@ async def test_what_is_committed_is_begun_in_another_process_at_once(  # noqa: P
     """Idle and heated workers begin within 20 ms on PostgreSQL, 100 ms on SQLite (p99). A busy machine may try three times."""
     engine = "sqlite" if tables.is_sqlite else "postgresql"
     limit = LIMITS[engine]
-    worst = []
+    worst, noise = [], []
     with HostProcess(tables.url, tmp_path) as host:
         async with application.ops, submitter(tables.url) as begin:
             await host.ready()
             await lag(application, begin)  # connections are made, statements are prepared
             for _ in range(TRIES):
-                found = await lags(lambda: lag(application, begin), GAPS[engine])
+                found, late = await lags(lambda: lag(application, begin), GAPS[engine])
                 worst.append(percentile(found, 99))
+                noise.append(percentile(late, 99))
                 figures = ", ".join(f"{name} {1e3 * percentile(found, share):.1f}" for name, share in
                     [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)])  # fmt: skip
                 with capsys.disabled():
-                    sys.stdout.write(f"\n{request.node.name}: commit to start, ms: {figures}\n")
+                    sys.stdout.write(
+                        f"\n{request.node.name}: commit to start, ms: {figures}; a plain sleep was late by p99 {1e3 * noise[-1]:.1f}\n"
+                    )
                 if worst[-1] < limit:
                     break
         assert await tables.attempts() == {(1, 1): 1 + SAMPLES * len(worst)}
+    if min(worst) >= limit and min(noise) >= limit / NOISY:
+        pytest.skip(f"the machine is too busy to tell: it wakes no process in time either ({1e3 * min(noise):.1f} ms)")
     assert min(worst) < limit

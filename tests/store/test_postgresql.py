@@ -15,7 +15,7 @@ from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store.engine import Lane
-from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane, _own_parameters, _translate
+from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane, _own_parameters, translate
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import (
@@ -368,7 +368,7 @@ async def test_a_connection_is_kept_only_while_its_state_is_known(error: BaseExc
 
 def test_a_driver_that_lost_its_thread_means_unavailable() -> None:
     """What asyncpg says about itself when a connection dies under it is no defect of the caller."""
-    assert type(_translate(asyncpg.InternalClientError("cannot switch to state 11"))) is StoreUnavailable
+    assert type(translate(asyncpg.InternalClientError("cannot switch to state 11"))) is StoreUnavailable
 
 
 async def test_a_refused_submit_costs_no_connection(store: Store, raw: Raw) -> None:
@@ -466,7 +466,7 @@ def test_our_parameters_stay_with_us() -> None:
 def test_what_the_server_says_has_a_name(state: str, kind: type[StoreError]) -> None:
     """Try again, run it again, or give up: the kind of the error tells which."""
     error = asyncpg.PostgresError.new({"C": state, "M": "no"})
-    assert type(_translate(error)) is kind
+    assert type(translate(error)) is kind
 
 
 async def test_the_clock_of_production_is_the_servers(contract_url: str) -> None:
