@@ -19,8 +19,7 @@ from tests.kit.application import Application
 from tests.kit.processes import HostProcess
 from tests.kit.tables import Tables
 
-SAMPLES, TRIES = 200, 3
-NOISY = 5  # so many processes must wake up one after the other: where each may take its share of the limit, nothing is told
+SAMPLES, TRIES = 200, 5
 LIMITS = {"postgresql": 0.02, "sqlite": 0.1}  # seconds, of the 99th percentile
 GAPS = {"postgresql": 0.006, "sqlite": 0.02}  # seconds at most before a sample: on SQLite the period of the watcher
 
@@ -182,7 +181,7 @@ async def test_what_is_committed_is_begun_in_another_process_at_once(  # noqa: P
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Idle and heated workers begin within 20 ms on PostgreSQL, 100 ms on SQLite (p99). A busy machine may try three times."""
+    """Idle and heated workers begin within 20 ms on PostgreSQL, 100 ms on SQLite (p99). A busy machine may try five times."""
     engine = "sqlite" if tables.is_sqlite else "postgresql"
     limit = LIMITS[engine]
     worst, noise = [], []
@@ -198,11 +197,10 @@ async def test_what_is_committed_is_begun_in_another_process_at_once(  # noqa: P
                     [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)])  # fmt: skip
                 with capsys.disabled():
                     sys.stdout.write(
-                        f"\n{request.node.name}: commit to start, ms: {figures}; a plain sleep was late by p99 {1e3 * noise[-1]:.1f}\n"
+                        f"\n{request.node.name}: commit to start, ms: {figures}; a bare sleep late by {1e3 * noise[-1]:.1f}\n"
                     )
                 if worst[-1] < limit:
                     break
         assert await tables.attempts() == {(1, 1): 1 + SAMPLES * len(worst)}
-    if min(worst) >= limit and min(noise) >= limit / NOISY:
-        pytest.skip(f"the machine is too busy to tell: it wakes no process in time either ({1e3 * min(noise):.1f} ms)")
-    assert min(worst) < limit
+    # What the machine itself is late by, waking a process that only slept, is not the host's.
+    assert min(lag - wake for lag, wake in zip(worst, noise, strict=True)) < limit

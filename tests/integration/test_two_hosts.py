@@ -17,7 +17,7 @@ from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-ALL, MIDWAY = 10_000, 5_000  # operations of a test
+ALL = MIDWAY = 10_000  # operations of a test
 MEANWHILE = 1_000  # of them submitted while the others are being done
 DRAINED = 40.0  # seconds
 

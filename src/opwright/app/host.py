@@ -161,7 +161,7 @@ class Host:
         )
         terms = Terms(settings.lease, settings.renew, margin=min(2.0, settings.renew / 2))
         self._lease = Lease(store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost)
-        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed)
+        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed, self._returned)
         rhythm = Rhythm(settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues)
         self._scheduler = Scheduler(
             queue=store.queue, pool=lambda: self._pool, lease=self._lease, settler=self._settler, rhythm=rhythm,
@@ -169,7 +169,7 @@ class Host:
         )  # fmt: skip
         self._housekeeping = Housekeeping(
             store.queue, store.hosts, self._clock, host=lambda: self._lease.host,
-            leftover=lambda: self._scheduler.leftover, unknown_after=settings.unknown_after,
+            leftover=lambda: self._scheduler.leftover, unknown_after=settings.unknown_after, returned=self._returned,
         )  # fmt: skip
         watcher = watcher_for(store.engine, self._scheduler.news)
         self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]
@@ -194,6 +194,11 @@ class Host:
         """Whoever in this process waits for one of these need not wait for the next poll."""
         self._scheduler.landed(operations)
         self._client.settled(operations)
+
+    def _returned(self) -> None:
+        """Something is ready again: no host is to wait for its heartbeat to see it."""
+        self._scheduler.news()
+        self._store.engine.notify()
 
     async def _renewed(self, renewal: Renewal) -> None:
         """With each renewal: what has run longer than one is written down, and the dead are told to housekeeping."""

@@ -31,6 +31,7 @@ class Housekeeping(Service):
         host: Callable[[], int],
         leftover: Callable[[], bool],
         unknown_after: float,
+        returned: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__("housekeeping")
         self.dead_hosts = False
@@ -40,6 +41,7 @@ class Housekeeping(Service):
         self._host = host
         self._leftover = leftover
         self._unknown_after = unknown_after
+        self._returned = returned
         self._unknown_since: dict[str, float] = {}
         self._position = START
         self._forget_at = clock.monotonic() + FORGET_PERIOD
@@ -64,6 +66,7 @@ class Housekeeping(Service):
             if not landed:
                 break  # another host is at it
         if count:
+            self._returned()
             logger.warning("took over %d operations of hosts that died", count)
         return count
 

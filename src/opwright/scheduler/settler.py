@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from opwright.errors import StoreBusy, StoreConflict, StoreError, StoreUnavailable
-from opwright.model.claim import Claim, End, Verdict
+from opwright.model.claim import Claim, End, Release, Verdict
 from opwright.model.status import OutcomeCode
 from opwright.model.text import clean
 from opwright.service import Service
@@ -20,11 +20,18 @@ RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wak
 class Settler(Service):
     """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only."""
 
-    def __init__(self, queue: Queue, host: Callable[[], int], landed: Callable[[set[int]], None]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        host: Callable[[], int],
+        landed: Callable[[set[int]], None],
+        returned: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__("settler")
         self._queue = queue
         self._host = host
         self._landed = landed
+        self._returned = returned
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
 
@@ -82,6 +89,8 @@ class Settler(Service):
             stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
             emit("settle.stale", operations=stale)
         self._landed(landed)
+        if any(isinstance(verdict, Release) for _, verdict in batch):
+            self._returned()
 
     async def _split(self, batch: list[Settlement], error: StoreError) -> None:
         if len(batch) > 1:
