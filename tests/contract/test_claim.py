@@ -163,12 +163,22 @@ async def test_an_unanswered_claim_is_handed_back_by_its_host(store: Store, host
 
 async def test_a_host_gives_back_only_what_is_its_own(store: Store, host: Member, rival: Member) -> None:
     """What stands in its name is ready again, uncharged; what another host holds is not touched."""
-    sent = await submit(store, 4)
+    await submit(store, 4)
     mine, theirs = await host.claim(2), await rival.claim(2)
-    await store.queue.give_back(host.id, sent)
+    await store.queue.give_back(host.id, [(claim.operation, claim.token) for claim in (*mine, *theirs)])
     assert sorted((await places(store))["claimed"]) == ids(theirs)
     again = await rival.claim()
     assert [(claim.operation, claim.attempt, claim.rank) for claim in again] == [(each, 1, 0) for each in ids(mine)]
+
+
+async def test_what_was_claimed_anew_is_not_given_back_under_the_old_token(store: Store, host: Member) -> None:
+    """Giving back is fenced like every other write after a claim."""
+    await submit(store)
+    old = await host.take()
+    await host.end(old, HAND_BACK)
+    new = await host.take()
+    await store.queue.give_back(host.id, [(old.operation, old.token)])
+    assert await store.queue.claims_of(host.id) == [(new.operation, new.token)]
 
 
 async def test_claims_ahead_are_pending_for_people(store: Store, host: Member) -> None:

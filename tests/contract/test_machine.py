@@ -403,7 +403,9 @@ class QueueMachine(RuleBasedStateMachine):
         mine = self._held_by([host])
         held = self.run(store.queue.claims_of(host))
         assert sorted(held) == sorted((twin.id, twin.token) for twin in mine)
-        self.run(store.queue.give_back(host, list(self.twins)))  # what is not its own stays
+        self.run(
+            store.queue.give_back(host, [(twin.id, twin.token or 0) for twin in self.twins.values()])
+        )  # what is not its own stays
         for twin in mine:
             twin.go(Status.PENDING, "ready")
 

@@ -268,6 +268,16 @@ def test_a_network_mount_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         local_path(f"sqlite:///{tmp_path}/a.db")
 
 
+def test_a_link_hides_no_network_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is where the file would lie, not how one gets there."""
+    (tmp_path / "share").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "share")
+    mounts = f"/dev/sda1 / ext4 rw 0 0\nserver:/export {tmp_path.resolve()}/share nfs4 rw 0 0\n"
+    monkeypatch.setattr(Path, "read_text", lambda _: mounts)
+    with pytest.raises(ConfigurationError, match="network mount"):
+        local_path(f"sqlite:///{tmp_path}/link/a.db")
+
+
 def test_where_mounts_cannot_be_read_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without /proc nobody can tell, and a guess would lock people out."""
 

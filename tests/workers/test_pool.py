@@ -163,6 +163,15 @@ async def test_a_trigger_that_cancels_its_own_task_leaves_the_slot_in_use(either
     assert either.pool.free() == 2
 
 
+async def test_a_cancellation_never_reaches_the_operation_behind_it(either: Host) -> None:
+    """The first ends before the cancellation of its task was thrown; the next one is the first to suspend."""
+    for _ in range(5):
+        pairs = [(either.place("cancels_itself", QUICK), either.place("sleep", QUICK, seconds=0.01)) for _ in range(3)]
+        for first, second in pairs:
+            assert (await either.update(first)).outcome is Outcome.DONE
+            assert (await either.update(second)).outcome is Outcome.DONE
+
+
 async def test_failures_disturb_nobody(either: Host) -> None:
     for trigger, outcome in [
         ("nothing", Outcome.UNKNOWN),

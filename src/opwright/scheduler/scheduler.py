@@ -357,10 +357,10 @@ class Scheduler(Service):
     async def _reconcile(self) -> None:
         """A claim's answer was lost. What stands in our name but is not held here goes back, uncharged."""
         standing = await self._queue.claims_of(self._lease.host)
-        lost = [operation for operation, token in standing if not self._known(operation, token)]
+        lost = [(operation, token) for operation, token in standing if not self._known(operation, token)]
         if lost:
             await self._queue.give_back(self._lease.host, lost)
-            emit("claim.reconciled", operations=lost)
+            emit("claim.reconciled", operations=[operation for operation, _ in lost])
         self._doubt = False
 
     def _known(self, operation: int, token: int) -> bool:

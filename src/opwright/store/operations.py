@@ -22,7 +22,8 @@ class Operations:
 
     async def submit(self, operations: Sequence[NewOperation]) -> None:
         """Write operations without keys in one transaction."""
-        await self._engine.run("submit", **next(submits.submit(operations)).values)
+        (step,) = submits.submit(operations)  # one statement, so a transaction without a round trip for its begin and its end
+        await self._engine.run(step.name, **step.values)
         self._engine.notify()
 
     async def submit_keyed(self, operation: NewOperation, on_conflict: OnConflict) -> int:

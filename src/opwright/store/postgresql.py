@@ -34,10 +34,13 @@ OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1}
 STATEMENT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
-# Our statements all go by an index. A plan cached while a table was tiny would scan it when it has grown.
+# Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
+# sorts them, right for so few rows, is kept and used when there are millions.
 # The fence is a row, so read committed is enough, whatever the database's default makes of other programs.
 _SETTINGS = {
     "enable_seqscan": "off",
+    "enable_sort": "off",
+    "enable_bitmapscan": "off",
     "application_name": "opwright",
     "jit": "off",
     "default_transaction_isolation": "read committed",
@@ -142,6 +145,7 @@ class PostgresEngine:
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
         self._notifier = Notifier(self._send_notification)
+        self.senders: set[int] = set()  # server processes that send our notifications
 
     async def open(self) -> None:
         """Connect, check the server's version, and install or check the schema."""
@@ -196,6 +200,8 @@ class PostgresEngine:
         if lane is Lane.CLAIM and not self.pooled:
             settings["synchronous_commit"] = "off"
         raw = await _connected(self.url, server_settings=settings)
+        if lane is Lane.CONTROL:
+            self.senders = {raw.get_server_pid()}
         return _Connection(raw, prepares=not self.pooled)
 
     async def listen(self, channels: dict[str, Callable[..., None]]) -> Any:

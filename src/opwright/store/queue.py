@@ -128,9 +128,10 @@ class Queue:
         rows = await self._engine.run("orphans", Lane.CONTROL, limit=limit)
         return [_orphan(row) for row in rows]
 
-    async def give_back(self, host: int, operations: list[int]) -> None:
-        """Make operations that a host claimed without knowing it ready again, uncharged."""
-        await self._engine.run("give_back", Lane.CLAIM, host=host, operations=operations)
+    async def give_back(self, host: int, claims: Sequence[tuple[int, int]]) -> None:
+        """Make ready again, uncharged, what a host claimed without knowing it: (operation, token) each."""
+        rows = _encode([{"i": operation, "t": token} for operation, token in claims]).decode()
+        await self._engine.run("give_back", Lane.CLAIM, host=host, rows=rows)
 
     async def forget_requests(self) -> None:
         """Delete requests to cancel what has ended by itself."""

@@ -143,11 +143,11 @@ class SqliteEngine:
     async def open(self) -> None:
         """Open the file, make it and its tables when they are missing, bring an older schema up to date."""
         self.loop = asyncio.get_running_loop()
-        self._writer = await asyncio.to_thread(_Thread, self, writes=True)
-        self._reader = await asyncio.to_thread(_Thread, self, writes=False)
-        self._writer.start()
-        self._reader.start()
         try:
+            self._writer = await asyncio.to_thread(_Thread, self, writes=True)
+            self._writer.start()
+            self._reader = await asyncio.to_thread(_Thread, self, writes=False)
+            self._reader.start()
             await self.migrate()
         except BaseException:
             await self.close()

@@ -35,7 +35,7 @@ def local_path(url: str) -> Path:
     path = Path(name).expanduser().absolute()
     if not path.parent.is_dir():
         raise ConfigurationError(f"{url!r}: the folder {path.parent} does not exist")
-    if (kind := file_system(path)) in NETWORK_FILE_SYSTEMS:
+    if (kind := file_system(path.resolve())) in NETWORK_FILE_SYSTEMS:
         raise ConfigurationError(f"{url!r} lies on a network mount ({kind}); SQLite's locks fail there: use a local disk")
     return path
 

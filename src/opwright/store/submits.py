@@ -17,7 +17,14 @@ MOST_LOOKS = 10
 
 def submit(operations: Sequence[NewOperation]) -> Plan[None]:
     """Write operations that have no key: one statement, however many."""
-    yield call("submit", rows=_encode(operations).decode())
+    if len(operations) == 1 and operations[0].due is None and operations[0].wait is None:
+        (one,) = operations
+        yield call(
+            "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
+            inputs=one.inputs, options=one.options, submitter=one.submitter,
+        )  # fmt: skip
+    else:
+        yield call("submit", rows=_encode(operations).decode())
 
 
 def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:

@@ -66,8 +66,10 @@ class PostgresWatcher(Service):
         if connection is not None:
             connection.terminate()
 
-    def _heard(self, *_: object) -> None:
-        self._changed()
+    def _heard(self, _connection: object, pid: int, *_: object) -> None:
+        """What this process sends it knows already: its own submits wake its scheduler directly."""
+        if pid not in self._engine.senders:
+            self._changed()
 
     def _echoed(self, *_: object) -> None:
         self._echo.set()

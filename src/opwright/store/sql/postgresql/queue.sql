@@ -97,8 +97,10 @@ returning c.operation
 
 -- name: give_back
 -- Claims in the name of a host that the host does not hold: their answer was lost.
-with gone as (
-  delete from opwright.claimed where host = :host and operation = any (cast(:operations as bigint[]))
+with given as materialized (select * from json_to_recordset(cast(:rows as json)) as g (i bigint, t bigint)),
+gone as (
+  delete from opwright.claimed where host = :host and operation = any (array(select i from given))
+    and ((operation, token) in (select i, t from given)) is true
   returning operation, errors, deaths)
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 select o.queue, -o.priority, g.operation, g.errors, g.deaths, o.trigger

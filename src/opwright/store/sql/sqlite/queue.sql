@@ -95,9 +95,11 @@ returning operation
 
 -- name: give_back
 -- Claims in the name of a host that the host does not hold: their answer was lost.
+delete from temp.given;
+insert into temp.given (operation, token) select json_extract(value, '$.i'), json_extract(value, '$.t') from json_each(:rows);
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 select o.queue, -o.priority, c.operation, c.errors, c.deaths, o.trigger
-from opwright.claimed c join opwright.operations o on o.id = c.operation
-where c.host = :host and c.operation in (select value from json_each(:operations));
+from temp.given g join opwright.claimed c on c.operation = g.operation and c.token = g.token
+join opwright.operations o on o.id = c.operation where c.host = :host;
 delete from opwright.claimed
-where host = :host and operation in (select value from json_each(:operations)) returning operation
+where host = :host and (operation, token) in (select operation, token from temp.given) returning operation
