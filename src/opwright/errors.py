@@ -9,11 +9,9 @@ OpwrightError
 │   ├── UnknownTrigger         no trigger of that name is registered
 │   └── KeyTaken               another operation holds the key; names the winner
 ├── OperationNotFound          no operation has this id (or its record was swept)
-├── OperationEnded             what was asked needs an operation that has not ended
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
 ├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
-├── OperationTimeout           raised inside a trigger that has used up its ``timeout``
-├── StaleClaim                 a write came from a claim that no longer stands
+├── OperationTimeout           the error of an operation that has used up its ``timeout``
 └── StoreError                 the database refused or went away
     ├── StoreUnavailable       no connection, or it broke: try again
     ├── StoreBusy              another writer held the SQLite file for too long; names it
@@ -73,10 +71,6 @@ class OperationNotFound(OpwrightError):
     """No operation has this id: it was never committed, or its record has been swept."""
 
 
-class OperationEnded(OpwrightError):
-    """The operation has already ended, and an ended operation never changes."""
-
-
 class OperationFailed(OpwrightError):
     """The operation ended FAILED. ``error`` is what the trigger left: "Type: message" and the traceback below it."""
 
@@ -91,11 +85,7 @@ class OperationCancelled(OpwrightError):
 
 
 class OperationTimeout(OpwrightError):
-    """The operation ran longer than its ``timeout``."""
-
-
-class StaleClaim(OpwrightError):
-    """The claim behind this write no longer stands; nothing of the write landed."""
+    """An attempt ran longer than its ``timeout``; recorded as the operation's error, never raised in anybody's code."""
 
 
 class StoreError(OpwrightError):

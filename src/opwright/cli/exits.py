@@ -10,7 +10,6 @@ from opwright.admin.words import address
 from opwright.errors import (
     KeyTaken,
     OperationCancelled,
-    OperationEnded,
     OperationFailed,
     OperationNotFound,
     OpwrightError,
@@ -36,7 +35,7 @@ class Exit(IntEnum):
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (KeyTaken, Exit.FAILED),
     (OperationNotFound, Exit.FAILED),
-    (OperationEnded, Exit.FAILED),
+    (Exit.FAILED),
     (OperationFailed, Exit.FAILED),
     (OperationCancelled, Exit.FAILED),
     (SchemaTooNew, Exit.DATABASE),

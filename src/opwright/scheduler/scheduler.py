@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opwright.clock import Clock
-from opwright.errors import StoreError
+from opwright.errors import OperationTimeout, StoreError
 from opwright.model.claim import Claim, End, Postpone, Verdict, after_death, after_error, hand_back
 from opwright.model.ids import new_id
 from opwright.model.status import OutcomeCode
@@ -291,8 +291,8 @@ class Scheduler(Service):
     def _asked_verdict(self, claim: Claim, reason: Reason) -> Verdict:
         if reason is Reason.CANCEL:
             return End(OutcomeCode.CANCELLED, error="cancelled by request")
-        text = f"OperationTimeout: it ran longer than its timeout of {claim.options.timeout:g} s"
-        return after_error(claim, text, random.random())  # noqa: S311 - jitter
+        error = OperationTimeout(f"it ran longer than its timeout of {claim.options.timeout:g} s")
+        return after_error(claim, f"{type(error).__name__}: {error}", random.random())  # noqa: S311 - jitter
 
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self.holdings.end(claim)

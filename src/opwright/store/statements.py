@@ -2,7 +2,7 @@
 
 A block starts with ``-- name: x``. On SQLite, which has no data-modifying CTEs, a block may hold several statements that run in
 one transaction. In the text ``opwright.`` stands for the schema (on SQLite a prefix), ``:name`` for a parameter, ``{now}`` for
-"the time handed in, else the engine's clock", ``{json:name}`` for a parameter that is JSON.
+"the time handed in, else the engine's clock", ``{json::name}`` for a parameter that is JSON.
 """
 
 from __future__ import annotations
