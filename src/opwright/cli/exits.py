@@ -35,7 +35,6 @@ class Exit(IntEnum):
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (KeyTaken, Exit.FAILED),
     (OperationNotFound, Exit.FAILED),
-    (Exit.FAILED),
     (OperationFailed, Exit.FAILED),
     (OperationCancelled, Exit.FAILED),
     (SchemaTooNew, Exit.DATABASE),
