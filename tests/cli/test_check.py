@@ -60,7 +60,7 @@ def test_a_good_set_up_is_good(shell: Shell) -> None:
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("ops = 3", "'ops' in bad is of type int, not an Opwright application"),
         ("from assets import ops as app", "bad has no variable 'ops'; write bad:app"),
-        ("from opwright import Opwright\nops = Opwright('mysql://u:hidden@h/d')", "'mysql://u:***@h/d' is no address"),
+        ("from opwright import Opwright\nops = Opwright('mysql://u:hidden@h/d')", "'mysql' is no database that Opwright knows"),
         ("from opwright import Opwright\nops = Opwright('sqlite:////nosuch/x.db')", "the folder /nosuch does not exist"),
     ],
 )
