@@ -16,7 +16,8 @@ OpwrightError
     ├── StoreUnavailable       no connection, or it broke: try again
     ├── StoreBusy              another writer held the SQLite file for too long; names it
     ├── StoreConflict          a serialization failure or deadlock: run it again
-    └── DuplicateRow           a row with this key is already there
+    └── RowRefused             the data of one row cannot be stored
+        └── DuplicateRow       a row with this key is already there
 
 An error's text says what was wrong, which value, and what to do about it.
 """
@@ -104,5 +105,9 @@ class StoreConflict(StoreError):
     """The database asks to run the transaction again (serialization failure, deadlock)."""
 
 
-class DuplicateRow(StoreError):
+class RowRefused(StoreError):
+    """The database refuses the data of one row; its neighbours are none the worse."""
+
+
+class DuplicateRow(RowRefused):
     """A row with this key is already there."""

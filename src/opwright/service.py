@@ -15,7 +15,7 @@ import random
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
-from opwright.errors import StoreUnavailable
+from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 from opwright.telemetry import emit, logger
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -74,7 +74,7 @@ class Service(ABC):
     def _report(self, error: Exception, pause: float) -> None:
         """A database that is away is told in one line when it goes; anything else is a defect and shows where."""
         emit("service.failed", service=self.name, error=error, failures=self._failures)
-        if not isinstance(error, StoreUnavailable):
+        if not isinstance(error, StoreUnavailable | StoreBusy | StoreConflict):
             logger.error("%s: step failed, next try in %.1f s", self.name, pause, exc_info=error)
         elif self._failures == 1:
             logger.warning("%s: %s; trying again", self.name, error)

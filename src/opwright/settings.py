@@ -12,6 +12,7 @@ import msgspec
 from opwright.errors import ConfigurationError
 
 PREFIX = "OPWRIGHT_"
+MOST_SLOTS = 8192  # a worker process marks each of its slots in memory that it shares with its host
 _FIELD = re.compile(r"`\$\.(\w+)|unknown field `(\w+)`")
 
 
@@ -38,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name, count in whole.items():
             if count is not None and count < 1:
                 raise ConfigurationError(f"{name}: {count} is less than 1")
+        if self.slots is not None and self.slots > MOST_SLOTS:
+            raise ConfigurationError(f"slots: {self.slots} is more than {MOST_SLOTS}")
         times = {"heartbeat": self.heartbeat, "lease": self.lease, "renew": self.renew, "unknown_after": self.unknown_after}
         for name, seconds in times.items():
             if not 0 < seconds < float("inf"):

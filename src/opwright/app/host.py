@@ -208,20 +208,22 @@ class Host:
         self._housekeeping.dead_hosts = renewal.dead > 0
         if renewal.dead:
             self._housekeeping.wake()
-        await self._store.queue.mark(self._long_running())
+        await self._mark_long_running()
 
-    def _long_running(self) -> list[Marked]:
+    async def _mark_long_running(self) -> None:
         since = self._clock.now() - round(self.settings.renew * 1e6)
         long = [running for running in self._pool.running().values() if running.begun < since]
         fresh = [running for running in long if self._marked.get(running.operation) != running.token]
+        await self._store.queue.mark([Marked(one.operation, one.token, one.pid, one.begun, one.begun) for one in fresh])
         self._marked = {running.operation: running.token for running in long}
-        return [Marked(one.operation, one.token, one.pid, one.begun, one.begun) for one in fresh]
 
     async def _lost(self) -> None:
         """Another host has what this one held: end the workers, drop everything, start afresh."""
         self._scheduler.forget()
         await self._pool.stop(0, 0)
         self._scheduler.forget()
+        if not self._started:
+            return  # stopping: nobody would end the workers of another pool
         self._pool = self._make_pool()
         await self._pool.start()
 

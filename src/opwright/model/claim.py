@@ -45,6 +45,7 @@ class Claim(msgspec.Struct):
     deaths: int
     options: Options
     key: str | None = None
+    asked: bool = False  # somebody had asked to cancel it before it was claimed
     begun: int | None = None
 
     @property

@@ -2,7 +2,8 @@
 
 41 bits of milliseconds since 2024 and 22 bits that start at random in each millisecond and are counted up within the process.
 A process never makes the same id twice and its ids rise strictly, also when the clock is set back. Two processes meet only if
-they draw neighbouring numbers out of four million in the same millisecond; then the primary key refuses one of them.
+they draw neighbouring numbers in the same millisecond: for single ids one chance in two million, for a block of n about n times
+that. The primary key refuses one of them then, and a submit of our own is made once more with fresh ids.
 """
 
 from __future__ import annotations

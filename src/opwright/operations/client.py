@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from opwright.clock import Clock
-from opwright.errors import InvalidOperation
+from opwright.errors import DuplicateRow, InvalidOperation
 from opwright.model.ids import new_ids
 from opwright.model.operation import NewOperation
 from opwright.operations.call import Call
@@ -48,7 +48,11 @@ class Client:
         """
         loop = asyncio.get_running_loop()
         self._users[loop] = self._users.get(loop, int(loop in self._stores)) + 1
-        return await self.store()
+        try:
+            return await self.store()
+        except BaseException:
+            self._users[loop] -= 1
+            raise
 
     async def release(self) -> None:
         """One user less; the last one closes."""
@@ -99,33 +103,49 @@ class Client:
         if request.key is not None:
             raise InvalidOperation("key: a key names one operation; submit with keys one by one", field="key")
         operations = _operations(trigger, inputs, request)
-        handles = [Handle(self, operation.id, trigger) for operation in operations]
         if request.on is not None:
+            handles = [Handle(self, operation.id, trigger) for operation in operations]
             return self._join(request, submits.submit(operations), lambda _: handles)
-        return Call(f"{trigger.name}.submit_many()", lambda: self._submit_many(operations, handles))
+        return Call(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations))
 
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
-        gateway = (await self.store()).operations
-        holder = operation.id
         if operation.key is None:
-            await gateway.submit([operation])
+            (identifier,) = await self._write([operation])
         else:
-            holder = await gateway.submit_keyed(operation, request.on_conflict)
+            identifier = await (await self.store()).operations.submit_keyed(operation, request.on_conflict)
         self.wake()
-        return Handle(self, holder, trigger)
+        return Handle(self, identifier, trigger)
 
-    async def _submit_many(self, operations: list[NewOperation], handles: list[Handle[R]]) -> list[Handle[R]]:
-        if operations:
-            await (await self.store()).operations.submit(operations)
-            self.wake()
-        return handles
+    async def _submit_many(self, trigger: Trigger[Any, R], operations: list[NewOperation]) -> list[Handle[R]]:
+        identifiers = await self._write(operations) if operations else []
+        self.wake()
+        return [Handle(self, identifier, trigger) for identifier in identifiers]
+
+    async def _write(self, operations: list[NewOperation]) -> list[int]:
+        """Write operations without a key; their ids. Another process may have drawn the same ids: then once more with others."""
+        gateway = (await self.store()).operations
+        try:
+            await gateway.submit(operations)
+        except DuplicateRow:
+            for operation, fresh in zip(operations, new_ids(len(operations)), strict=True):
+                operation.id = fresh
+            await gateway.submit(operations)
+        return [operation.id for operation in operations]
 
     def _join(self, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""
         foreign = recognise(request.on, self._shape)
-        if request.notify and not foreign.after_commit(self._tell):
+        if request.notify and not (self._can_tell() and foreign.after_commit(self._tell)):
             plan = _notified(plan)
         return Call("submit(on=…)", lambda: _play(foreign, plan, answer), lambda: answer(foreign.play(plan)))
+
+    def _can_tell(self) -> bool:
+        """Whether we can notify by ourselves after the caller's commit; on SQLite there is nothing to send."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._shape.dialect.name == "sqlite"
+        return self._shape.dialect.name == "sqlite" or loop in self._stores
 
     def _tell(self) -> None:
         """After the caller's commit: wake our own hosts, and other processes through our own connection if there is one."""
@@ -151,8 +171,10 @@ class Client:
 
     def _forget_closed_loops(self) -> None:
         for loop in [loop for loop in self._stores if loop.is_closed()]:
-            del self._stores[loop]
+            task = self._stores.pop(loop)
             self._users.pop(loop, None)
+            if task.done() and not task.cancelled() and task.exception() is None:
+                task.result()[0].engine.abandon()
 
 
 def _operations(trigger: Trigger[Any, Any], inputs: Sequence[str], request: Request) -> list[NewOperation]:
@@ -174,7 +196,7 @@ def _plan(operation: NewOperation, request: Request) -> Plan[int]:
 
 def _notified(plan: Plan[Any]) -> Plan[Any]:
     answer = yield from plan
-    yield call("notify")
+    yield call("notify_within")
     return answer
 
 

@@ -60,7 +60,7 @@ class Handle(Generic[R]):
         return Call("status()", self._status)
 
     def result(self, timeout: float | None = None) -> Call[R]:
-        """What its trigger returned, as soon as it has ended.
+        """What its trigger returned, as soon as it has ended. An operation that was rolled back never ends: give a timeout.
 
         Raises OperationFailed with the trigger's error, OperationCancelled, or TimeoutError after ``timeout`` seconds.
         """
@@ -71,7 +71,7 @@ class Handle(Generic[R]):
         return Call("cancel()", self._cancel)
 
     async def follow(self) -> AsyncIterator[Update]:
-        """Every change of its status and every line of its log from now on, until it has ended."""
+        """The changes of its status, as a look now and then sees them, and every line of its log, until it has ended."""
         store = await self._client.store()
         seen: Status | None = None
         position, pause = 0, SHORTEST

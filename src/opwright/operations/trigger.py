@@ -91,7 +91,7 @@ class Trigger(Generic[P, R]):
         ``on``: a connection or session of the application; the submit joins its transaction. ``start_at``: an aware datetime
         before which it is not begun; ``delay``: seconds. ``priority``: -100 to 100, higher first. ``key``: while an operation of
         this trigger with the key has not ended, another submit is refused (``on_conflict="fail"``),
-        handed the holder (``"skip"``), or takes the place of one that nobody has begun (``"replace"``).
+        handed the holder (``"skip"``), or takes the place of one that no host has (``"replace"``).
         ``notify=False``: no wake-up inside the caller's transaction. The budgets are those of ``@ops.operation``.
         """
         request = self._request.changed(

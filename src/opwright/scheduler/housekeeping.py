@@ -52,6 +52,8 @@ class Housekeeping(Service):
             await self.take_over()
         if self._leftover():
             await self.fail_unknown()
+        else:
+            self._unknown_since.clear()  # what is waited for must be without interruption
         if self._clock.monotonic() >= self._forget_at:
             await self.forget()
         return PERIOD

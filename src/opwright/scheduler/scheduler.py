@@ -13,6 +13,7 @@ from opwright.model.claim import Claim, End, Postpone, Verdict, after_death, aft
 from opwright.model.ids import new_id
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import Outcome, StatusUpdate, Task
+from opwright.scheduler.deadlines import Deadlines
 from opwright.scheduler.holdings import Holdings, Reason
 from opwright.scheduler.lease import Lease
 from opwright.scheduler.measures import LookAhead, Measures
@@ -22,6 +23,7 @@ from opwright.store.queue import Queue
 from opwright.telemetry import emit
 from opwright.workers.pool import Pool
 
+PROMOTE_AGAIN = 0.05  # seconds after a promotion that found nothing
 LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
 CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
@@ -68,6 +70,9 @@ class Scheduler(Service):
         self._asked_at = 0.0
         self._claimed_at = 0.0
         self._doubt = False
+        self._deadlines = Deadlines(
+            lambda operation: self._pool().begun_at(operation), clock, lambda claim: self._ask(claim, Reason.TIMEOUT)
+        )
         self._stepping = asyncio.Lock()
 
     # -- waking ------------------------------------------------------------------------------------------------------
@@ -119,6 +124,7 @@ class Scheduler(Service):
         news, beat = self._take_news(), now >= self._beat
         if beat:
             self._beat = now + self._rhythm.heartbeat
+            self._pool().unstick()
         if not self._lease.trusted():
             return self._rhythm.heartbeat
         self._asking = self._asking or news or beat
@@ -199,6 +205,9 @@ class Scheduler(Service):
         if claims:
             self._claimed_at = self._clock.monotonic()
             self.holdings.take(claims)
+            for claim in claims:
+                if claim.asked:  # while it was between two attempts, or between two hosts
+                    self._ask(claim, Reason.CANCEL)
             self._give()
         return claims
 
@@ -210,7 +219,10 @@ class Scheduler(Service):
             self._due = None
             promoted = await self._queue.promote()
             self._more |= {queue: True for queue in promoted if self._serves(queue)}
-            self._news = True  # there may be a next due time, and more than one batch
+            if promoted:
+                self._news = True  # there may be a next due time, and more than one batch
+            else:  # not due by the database's clock yet, or locked by somebody
+                self._due = self._clock.monotonic() + PROMOTE_AGAIN
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
@@ -244,7 +256,7 @@ class Scheduler(Service):
                 return
             holdings.given(claim)
             if claim.options.timeout is not None:
-                self._watch_deadline(claim, claim.options.timeout)
+                self._deadlines.watch(claim, claim.options.timeout)
 
     def _return_stale_backlog(self, now: float) -> None:
         """What was claimed ahead is not to lie here while another host may be free."""
@@ -296,6 +308,7 @@ class Scheduler(Service):
 
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self.holdings.end(claim)
+        self._deadlines.forget(claim.operation)
         if isinstance(verdict, Postpone):
             self._postponed[claim.operation] = self._clock.monotonic() + verdict.delay
         self._settler.add(claim, verdict)
@@ -319,20 +332,6 @@ class Scheduler(Service):
         else:
             self._pool().cancel(claim.operation, claim.token, self._rhythm.kill_after)
 
-    def _watch_deadline(self, claim: Claim, timeout: float) -> None:
-        asyncio.get_running_loop().call_later(timeout, self._at_deadline, claim, timeout)
-
-    def _at_deadline(self, claim: Claim, timeout: float) -> None:
-        """It may have begun later than it was given away: then its deadline is later too."""
-        if self.holdings.held(claim.operation, claim.token) is not claim:
-            return
-        begun = self._pool().begun_at(claim.operation)
-        left = timeout if begun is None else timeout - (self._clock.now() - begun) / 1e6
-        if left > 0:
-            self._watch_deadline(claim, left)
-        else:
-            self._ask(claim, Reason.TIMEOUT)
-
     # -- ends and doubts ---------------------------------------------------------------------------------------------
 
     def stop_claiming(self) -> None:
@@ -350,6 +349,7 @@ class Scheduler(Service):
     def forget(self) -> None:
         """Drop every claim: this host was taken over and others have them now."""
         self.holdings.clear()
+        self._deadlines.clear()
         self._postponed.clear()
         self._settler.clear()
         self._doubt = False

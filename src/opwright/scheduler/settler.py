@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from opwright.errors import StoreBusy, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import RowRefused
 from opwright.model.claim import Claim, End, Release, Verdict
 from opwright.model.status import OutcomeCode
 from opwright.model.text import clean
@@ -14,6 +14,7 @@ from opwright.store.queue import Queue, Settlement
 from opwright.telemetry import emit, logger
 
 BATCH = 2000
+HEAVIEST = 16 * 2**20  # characters of results and errors in one statement
 RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wakes it
 
 
@@ -53,7 +54,8 @@ class Settler(Service):
         """Write what is pending, a batch at a time."""
         while self._pending or self._writing:
             if not self._writing:
-                self._writing, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+                count = _fitting(self._pending)
+                self._writing, self._pending = self._pending[:count], self._pending[count:]
             await self._write(self._writing)
             self._writing = []
         return RETRY_SECONDS
@@ -80,19 +82,17 @@ class Settler(Service):
     async def _write(self, batch: list[Settlement]) -> None:
         try:
             landed = await self._queue.settle(self._host(), batch)
-        except (StoreUnavailable, StoreConflict, StoreBusy):
-            raise  # the whole batch is tried again: each row is fenced, so what had landed already lands no second time
-        except StoreError as error:
-            await self._split(batch, error)
+        except RowRefused as error:
+            await self._split(batch, error)  # any other error: the whole batch again, for each row of it is fenced
             return
         if len(landed) < len(batch):
             stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
             emit("settle.stale", operations=stale)
-        self._landed(landed)
+        self._landed({claim.operation for claim, _ in batch})  # what was stale is over for this host too
         if any(isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
 
-    async def _split(self, batch: list[Settlement], error: StoreError) -> None:
+    async def _split(self, batch: list[Settlement], error: RowRefused) -> None:
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._write(batch[:middle])
@@ -104,3 +104,14 @@ class Settler(Service):
             logger.error("operation %s: %s; left to be taken over", claim.operation, text)
             return
         await self._write([(claim, End(OutcomeCode.FAILED, error=text))])
+
+
+def _fitting(pending: list[Settlement]) -> int:
+    """How many of the first may go out in one statement: at least one, not too many, not too heavy."""
+    weight = 0
+    for count, (_, verdict) in enumerate(pending[:BATCH]):
+        if isinstance(verdict, End):
+            weight += len(verdict.result or "") + len(verdict.error or "")
+        if weight > HEAVIEST:
+            return max(count, 1)
+    return min(len(pending), BATCH)

@@ -70,6 +70,9 @@ class Engine(Protocol):
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction. An exception from the plan rolls it back."""
 
+    def abandon(self) -> None:
+        """Let go of everything without the event loop, which was closed before the store was."""
+
     def notify(self) -> None:
         """Tell other processes, soon and at most a few hundred times a second, that there is something to look at."""
 

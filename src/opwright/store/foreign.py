@@ -131,7 +131,10 @@ class _SqlAlchemy(_Base):
             return False
         from sqlalchemy import event
 
-        event.listen(session, "after_commit", lambda _: notify(), once=True)
+        due = session.info.setdefault("opwright", set())
+        if not due:
+            event.listen(session, "after_commit", _after_commit)  # a listener that is there already is not added again
+        due.add(notify)
         return True
 
 
@@ -200,6 +203,15 @@ class _Sqlite(_Base):
     def after_commit(self, notify: Callable[[], None]) -> bool:
         del notify
         return True  # hosts see the file change when the caller commits
+
+
+def _after_commit(session: Any) -> None:
+    """Notify once for all that was submitted; the release of a savepoint comes here too, and commits nothing."""
+    if session.in_nested_transaction():
+        return
+    due = session.info.get("opwright", set())
+    while due:
+        due.pop()()
 
 
 def _same_kind(kind: str, engine: Engine) -> None:

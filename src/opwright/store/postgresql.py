@@ -15,6 +15,7 @@ from opwright.errors import (
     DuplicateRow,
     ExtraMissing,
     OpwrightError,
+    RowRefused,
     StoreConflict,
     StoreError,
     StoreUnavailable,
@@ -85,6 +86,12 @@ class _Lane:
         else:
             connection.discard()
 
+    def abandon(self) -> None:
+        """Close every free connection's socket."""
+        free, self._free = self._free, []
+        for connection in free:
+            connection.abandon()
+
     async def close(self) -> None:
         """Close what is free now, and what is in use when it comes back."""
         self._closed = True
@@ -113,6 +120,11 @@ class _Connection:
     def sound(self) -> bool:
         """Whether it can be used again: open, and in no transaction."""
         return not self.raw.is_closed() and not self.raw.is_in_transaction()
+
+    def abandon(self) -> None:
+        """Close the socket; the loop that could say good-bye is closed."""
+        with suppress(Exception):
+            self.raw._transport.get_extra_info("socket").close()  # noqa: SLF001 - the driver closes through its loop only
 
     def discard(self) -> None:
         self.raw.terminate()
@@ -163,6 +175,12 @@ class PostgresEngine:
         lanes, self._lanes = self._lanes, {}
         for lane in lanes.values():
             await lane.close()
+
+    def abandon(self) -> None:
+        """Close the sockets; the server notices."""
+        lanes, self._lanes = self._lanes, {}
+        for lane in lanes.values():
+            lane.abandon()
 
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement: a transaction of its own."""
@@ -310,6 +328,8 @@ def translate(error: Exception) -> StoreError:
     state = getattr(error, "sqlstate", None) or ""
     if state == "23505":
         return DuplicateRow(text)
+    if state[:2] in ("22", "23", "54"):  # data, constraint, limit: the row's own fault
+        return RowRefused(text)
     if state in ("40001", "40P01"):
         return StoreConflict(text)
     if _is_gone(state) or not isinstance(error, asyncpg.PostgresError):

@@ -181,8 +181,8 @@ def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason:
 
 
 def _claim(row: Row, token: int, queue: str) -> Claim:
-    operation, rank, errors, deaths, trigger, inputs, options, key = row
-    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key)
+    operation, rank, errors, deaths, trigger, inputs, options, key, asked = row
+    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key, bool(asked))
 
 
 def _budget(operation: int, text: str | None) -> Options:
@@ -199,7 +199,7 @@ def _budget(operation: int, text: str | None) -> Options:
 def _orphan(row: Row) -> Orphan:
     claim = Claim(
         row["operation"], row["token"], row["trigger"], "", row["queue"], row["rank"],
-        row["errors"], row["deaths"], _budget(row["operation"], row["options"]), row["key"], row["begun"],
+        row["errors"], row["deaths"], _budget(row["operation"], row["options"]), row["key"], bool(row["asked"]), row["begun"],
     )  # fmt: skip
     return Orphan(claim, asked=bool(row["asked"]))
 

@@ -162,6 +162,13 @@ class SqliteEngine:
         for thread in threads:
             await asyncio.to_thread(thread.join)
 
+    def abandon(self) -> None:
+        """End the threads."""
+        for thread in (self._writer, self._reader):
+            if thread is not None:
+                thread.jobs.put(None)
+        self._writer = self._reader = None
+
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement. There is one writer, so lanes make no difference here."""
         del lane

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from opwright.errors import ConfigurationError, DuplicateRow, StoreBusy, StoreError, StoreUnavailable
+from opwright.errors import ConfigurationError, DuplicateRow, RowRefused, StoreBusy, StoreError, StoreUnavailable
 from opwright.store.engine import Call, Rows
 from opwright.store.statements import Statement
 
@@ -74,7 +74,7 @@ def patiently(step: Any, seconds: float, path: Path) -> Any:
         try:
             return step()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if not _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise
             if time.monotonic() >= deadline:
                 raise StoreBusy(f"{path} was locked for {seconds:g} s by {holder(path)}; nothing was written") from error
@@ -113,11 +113,18 @@ def run_plan(connection: sqlite3.Connection, statements: dict[str, Statement], p
         return end.value
 
 
+def _name(error: sqlite3.Error) -> str:
+    """The name that SQLite gives an error; some errors of the driver have none."""
+    return getattr(error, "sqlite_errorname", "")
+
+
 def translate(error: Exception) -> Exception:
     """The error of the driver as one of ours."""
     if isinstance(error, sqlite3.IntegrityError) and "UNIQUE" in str(error):
         return DuplicateRow(str(error))
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return RowRefused(str(error))
     trouble = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_READONLY")
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith(trouble):
+    if isinstance(error, sqlite3.OperationalError) and _name(error).startswith(trouble):
         return StoreUnavailable(str(error))
     return StoreError(str(error)) if isinstance(error, sqlite3.Error) else error

@@ -55,7 +55,7 @@ def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) ->
         still = yield call("key_holder", trigger=operation.trigger, key=operation.key)
         if still and still[0]["operation"] == winner:
             raise KeyTaken(
-                f"key: {operation.key!r} is held by operation {winner}, which has begun and cannot be replaced",
+                f"key: {operation.key!r} is held by operation {winner}, which a host has taken and which cannot be replaced",
                 winner=winner,
             )
 

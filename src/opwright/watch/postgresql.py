@@ -45,10 +45,15 @@ class PostgresWatcher(Service):
 
     async def _connect(self) -> None:
         connection = await self._engine.listen({self._engine.channel: self._heard, self._own: self._echoed})
-        connection.add_termination_listener(lambda _: self.wake())
+        connection.add_termination_listener(self._gone)
         self._connection = connection
         emit("watcher.connected", watcher=self.name)
         self._changed()
+
+    def _gone(self, connection: object) -> None:
+        """The server ended it. One that we dropped ourselves is tried again after a pause, not at once."""
+        if connection is self._connection:
+            self.wake()
 
     async def _probe(self) -> None:
         self._echo.clear()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import NamedTuple, Protocol, cast
 
-from opwright.clock import SystemClock
+from opwright.clock import MILLISECOND, SystemClock
 from opwright.model.worker import StatusUpdate, Task, Worker, WorkerState
 from opwright.telemetry import emit
 from opwright.workers.channel import (
@@ -37,6 +37,7 @@ from opwright.workers.marks import Marks
 from opwright.workers.pool import Running
 
 FAREWELL = 10.0  # seconds that a worker which was told to leave has for its own clean-up
+LATE = 100 * MILLISECOND  # that what was measured below 5 ms may run before nothing waits behind it any more
 RECEIVED_AT_ONCE = 256 * 1024  # bytes
 
 _now = SystemClock().now
@@ -172,6 +173,11 @@ class Child(asyncio.Protocol):
         """Let it give back what has not begun."""
         if len(self.ledger) > self.ledger.slots:
             self._say(Recall())
+
+    def unstick(self) -> None:
+        """Nothing is to wait behind what was thought quick and is not."""
+        if self.ledger.doubt(_now() - LATE):
+            self.recall()
 
     def retire(self) -> None:
         """Give it nothing more, and let it leave when what runs in it has ended."""

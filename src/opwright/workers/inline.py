@@ -94,6 +94,9 @@ class InlinePool:
         for task in self._slots.take_back():
             self._report(returned(task))
 
+    def unstick(self) -> None:
+        """Nothing to do: whichever slot is free takes the next, so nothing waits behind one."""
+
     def _report(self, update: StatusUpdate) -> None:
         """Gather what ends within one turn of the loop."""
         if not self._updates:

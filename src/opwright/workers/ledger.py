@@ -64,6 +64,14 @@ class Ledger:
         if len(self._held) <= self.slots:
             held.begun = now
 
+    def doubt(self, since: int) -> bool:
+        """Take for slow what was thought quick and has run since before then; whether there was any."""
+        late = [held for held in self.begun() if held.quick and (held.begun or since) < since]
+        for held in late:
+            held.quick = False
+            self._slow += 1
+        return bool(late)
+
     def answer(self, updates: list[StatusUpdate], now: int) -> list[StatusUpdate]:
         """The worker answered. Returns the updates that belong to what it holds; the next in order have begun."""
         known = [update for update in updates if self._strike(update)]

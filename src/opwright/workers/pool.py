@@ -60,6 +60,9 @@ class Pool(Protocol):
     def recall(self) -> None:
         """Let everything that has not begun come back as RETURNED."""
 
+    def unstick(self) -> None:
+        """Let come back what waits behind an operation that runs much longer than its trigger was measured to."""
+
     def workers(self) -> tuple[Worker, ...]:
         """All live workers: the three sets below, which are disjoint."""
 

@@ -143,6 +143,10 @@ class ProcessPool:
         for child in self._children:
             child.recall()
 
+    def unstick(self) -> None:
+        for child in self._children:
+            child.unstick()
+
     # ------------------------------------------------------------------------------------- what can be asked
 
     def workers(self) -> tuple[Worker, ...]:

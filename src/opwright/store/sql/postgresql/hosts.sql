@@ -6,5 +6,6 @@ lapsed as (
   update opwright.hosts set state = 2
   where cast(:judge as boolean) and state = 1 and id <> :host and renewed + lease < {now} returning id)
 select (select count(*) from me) as renewed,
-  (select count(*) from opwright.hosts where state = 2) + (select count(*) from lapsed) as dead,
+  (select count(*) from opwright.hosts h where state = 2
+    or (state = 3 and exists (select 1 from opwright.claimed c where c.host = h.id))) + (select count(*) from lapsed) as dead,
   (select count(*) from opwright.hosts where state = 1 and id <> :host) - (select count(*) from lapsed) as others

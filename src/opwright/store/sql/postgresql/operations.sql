@@ -69,8 +69,11 @@ on conflict (operation) do update set at = excluded.at returning operation
 
 -- name: notify
 -- Wake whoever listens. Carries no data: a notification is only a hint to look, and worth no flush of its own.
-select pg_notify(:channel, ''), case when pg_current_xact_id_if_assigned() is null
-  then set_config('synchronous_commit', 'off', true) end
+select pg_notify(:channel, ''), set_config('synchronous_commit', 'off', true)
+
+-- name: notify_within
+-- The same inside a caller's transaction, whose durability is not ours to change.
+select pg_notify(:channel, '')
 
 -- name: ended
 -- Of these operations, those that have ended.

@@ -12,7 +12,8 @@ with picked as materialized (
 held as (
   insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
   select operation, :token, :host, errors, deaths, cast(:ahead as boolean) from picked)
-select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key
+select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
+  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked
 from picked p cross join lateral (
   select id, trigger, inputs, options, key from opwright.operations where id = p.operation offset 0) o
 

@@ -4,5 +4,6 @@ update opwright.hosts set state = 2
 where :judge and state = 1 and id <> :host and renewed + lease < {now};
 update opwright.hosts set renewed = {now} where id = :host and state = 1;
 select (select count(*) from opwright.hosts where id = :host and state = 1) as renewed,
-  (select count(*) from opwright.hosts where state = 2) as dead,
+  (select count(*) from opwright.hosts h where state = 2
+    or (state = 3 and exists (select 1 from opwright.claimed c where c.host = h.id))) as dead,
   (select count(*) from opwright.hosts where state = 1 and id <> :host) as others

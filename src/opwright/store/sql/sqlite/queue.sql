@@ -9,7 +9,8 @@ order by rank, operation limit :limit;
 delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.picked);
 insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
 select operation, :token, :host, errors, deaths, :ahead from temp.picked;
-select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key
+select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
+  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked
 from temp.picked p cross join opwright.operations o on o.id = p.operation
 
 -- name: finish
