@@ -67,6 +67,8 @@ class SmallPool:
 
     def recall(self) -> None: ...
 
+    def unstick(self) -> None: ...
+
     def workers(self) -> tuple[Worker, ...]:
         return ()
 
