@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from opwright.clock import SystemClock, TurnedClock
-from opwright.errors import ConfigurationError, KeyTaken, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import ConfigurationError, KeyTaken, RowRefused, StoreConflict, StoreError, StoreUnavailable
 from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
@@ -460,7 +460,7 @@ def test_our_parameters_stay_with_us() -> None:
         ("40001", StoreConflict), ("40P01", StoreConflict),
         ("08006", StoreUnavailable), ("57P01", StoreUnavailable), ("57P03", StoreUnavailable),
         ("53300", StoreUnavailable), ("25006", StoreUnavailable),
-        ("42601", StoreError), ("23514", StoreError),
+        ("42601", StoreError), ("57014", StoreError), ("23514", RowRefused), ("22P02", RowRefused), ("54000", RowRefused),
     ],
 )  # fmt: skip
 def test_what_the_server_says_has_a_name(state: str, kind: type[StoreError]) -> None:
