@@ -233,3 +233,14 @@ def test_a_module_without_the_object_under_any_name_is_told() -> None:
     sys.modules["keeps_nothing"] = module
     with pytest.raises(ConfigurationError, match="keeps_nothing"):
         locate(Opwright("sqlite:///never.db"), "keeps_nothing")
+
+
+def test_a_program_that_starts_a_host_while_it_is_imported_is_refused(tmp_path: Path) -> None:
+    """Without the main guard each worker would start a host with workers of its own."""
+    (tmp_path / "unguarded.py").write_text(
+        "import asyncio\nfrom opwright import Opwright\n"
+        f"ops = Opwright('sqlite:///{tmp_path}/a.db')\n"
+        "asyncio.run(ops.host(pool='inline').start())\n"
+    )
+    with pytest.raises(ConfigurationError, match="__main__"):
+        parse(str(tmp_path / "unguarded.py")).load()

@@ -9,6 +9,7 @@ import pytest
 
 from opwright import (
     Handle,
+    InvalidOperation,
     OperationCancelled,
     OperationFailed,
     OperationNotFound,
@@ -494,3 +495,12 @@ def _close_portal(ops: Opwright) -> None:
     from opwright.operations.portal import portal
 
     portal().run(ops.client.close())
+
+
+async def test_a_handle_takes_an_id_as_a_number_or_as_text(ops: Opwright) -> None:
+    """The command line gives ids as text; what is no id is refused, not waited for."""
+    handle = await ops.operation(double).submit(1)
+    assert ops.handle(str(handle.id)) == ops.handle(handle.id) == handle
+    for wrong in ("abc", "", -1, 1 << 63):
+        with pytest.raises(InvalidOperation):
+            ops.handle(wrong)

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, c
 from opwright.app.host import Host
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
-from opwright.errors import ConfigurationError
+from opwright.errors import ConfigurationError, InvalidOperation
 from opwright.model.options import Backoff, Options
 from opwright.operations.call import Call
 from opwright.operations.client import Client
@@ -124,9 +124,12 @@ class Opwright:
         """Submit by the name of a trigger. Raises UnknownTrigger, InvalidOperation."""
         return self.registry.get(trigger).submit(**inputs)
 
-    def handle(self, operation: int) -> Handle[Any]:
-        """The handle of an operation by its id."""
-        return Handle(self.client, operation)
+    def handle(self, operation: int | str) -> Handle[Any]:
+        """The handle of an operation by its id, a number or its text. Raises InvalidOperation for what is no id."""
+        text = str(operation)
+        if not text.isdecimal() or int(text) >= 1 << 63:
+            raise InvalidOperation(f"operation: {operation!r} is no id", field="operation")
+        return Handle(self.client, int(text))
 
     def host(self, **settings: Unpack[Overrides]) -> Host:
         """A host of this application, to be entered (``async with``) or run. Raises ConfigurationError."""

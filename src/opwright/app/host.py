@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Self
 
 from opwright.app import child
-from opwright.app.target import Target
+from opwright.app.target import Target, loading
 from opwright.clock import Clock
-from opwright.errors import StoreError
+from opwright.errors import ConfigurationError, StoreError
 from opwright.model.host import Renewal
 from opwright.model.worker import Worker
 from opwright.operations.client import Client
@@ -91,6 +91,10 @@ class Host:
         """Register, heat the workers, begin to claim. Returns while workers are still pending. Raises ConfigurationError."""
         if self._started:
             return
+        if loading():  # or each worker would start a host with workers of its own
+            raise ConfigurationError(
+                "this program starts a host while it is imported: put that under `if __name__ == '__main__':`"
+            )
         self._registry.prepare()
         self._store = await self._client.retain()
         try:
@@ -111,6 +115,7 @@ class Host:
         if not self._started:
             return
         self._started = False
+        self._lease.leaving = True
         patience = self.settings.stop_grace if grace is None else grace
         self._unhook()
         self._scheduler.stop_claiming()

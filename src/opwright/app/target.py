@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,13 @@ from typing import Any
 import msgspec
 
 from opwright.errors import ConfigurationError
+
+_loading = ContextVar("opwright_loading", default=False)
+
+
+def loading() -> bool:
+    """Whether this program is being imported by a worker or by the command line."""
+    return _loading.get()
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -24,7 +32,11 @@ class Target(msgspec.Struct, frozen=True):
 
     def load(self) -> Any:
         """Import the module and give the variable. Raises ConfigurationError when there is none; the module's errors pass."""
-        module = _load_file(self.module, self.file) if self.file else importlib.import_module(self.module)
+        token = _loading.set(True)
+        try:
+            module = _load_file(self.module, self.file) if self.file else importlib.import_module(self.module)
+        finally:
+            _loading.reset(token)
         if not hasattr(module, self.variable):
             raise ConfigurationError(f"{self.module} has no variable {self.variable!r}")
         return getattr(module, self.variable)

@@ -89,6 +89,8 @@ def _given(queues: tuple[str, ...], settings: dict[str, Any]) -> Overrides:
     if "look_ahead" in given:
         given["look_ahead"] = "auto" if given["look_ahead"] == "auto" else 0
     names = tuple(name.strip() for text in queues for name in text.split(",") if name.strip())
+    if queues and not names:
+        raise click.BadParameter("it names no queue; leave it out to serve all", param_hint="'--queue'")
     return cast("Overrides", given | {"queues": names} if names else given)
 
 

@@ -17,10 +17,10 @@ Nothing else decides which move is legal: the stores make moves, the state machi
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 
-class Status(Enum):
+class Status(StrEnum):
     """What people read about an operation."""
 
     PENDING = "PENDING"

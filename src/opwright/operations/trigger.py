@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
+from opwright.errors import InvalidOperation
 from opwright.model.options import Backoff, Options
 from opwright.operations.payload import Inputs, Result
 from opwright.operations.request import Request, checked_name
@@ -67,8 +68,17 @@ class Trigger(Generic[P, R]):
 
     def submit_many(self, inputs: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> Call[list[Handle[R]]]:
         """Make many operations in one transaction: each input a mapping by parameter name, or a tuple by position."""
-        texts = [self.inputs.encode((), one) if isinstance(one, Mapping) else self.inputs.encode(one, {}) for one in inputs]
+        texts = [self._item(number, one) for number, one in enumerate(inputs)]
         return self._client.submit_many(self, texts, self._request)
+
+    def _item(self, number: int, one: object) -> str:
+        """One of many inputs; an error says which."""
+        if not isinstance(one, Mapping | tuple | list):
+            raise InvalidOperation(f"item {number}: {one!r} is neither a mapping by name nor a tuple by position")
+        try:
+            return self.inputs.encode((), one) if isinstance(one, Mapping) else self.inputs.encode(tuple(one), {})
+        except InvalidOperation as error:
+            raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
 
     def options(
         self,

@@ -47,6 +47,7 @@ class Lease(Service):
         self._clock = clock
         self._on_renewed = renewed
         self._on_lost = lost
+        self.leaving = False  # the host stops: if it is taken over now, it does not come back
         self._trusted_until = 0.0
         self._unbroken_since: float | None = None
 
@@ -78,7 +79,7 @@ class Lease(Service):
             raise
         if not renewal.renewed:
             await self._lose()
-            return 0.0
+            return self._terms.renew if self.leaving else 0.0
         self._trust_from(sent)
         await self._on_renewed(renewal)
         return self._terms.renew
@@ -94,7 +95,8 @@ class Lease(Service):
         self._trusted_until = 0.0
         self._unbroken_since = None
         await self._on_lost()
-        await self.register()
+        if not self.leaving:
+            await self.register()
 
     def _may_judge(self, now: float) -> bool:
         return self._unbroken_since is not None and now - self._unbroken_since >= self._terms.lease

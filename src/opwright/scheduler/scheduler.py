@@ -20,7 +20,7 @@ from opwright.scheduler.measures import LookAhead, Measures
 from opwright.scheduler.settler import Settler
 from opwright.service import Service
 from opwright.store.queue import Queue
-from opwright.telemetry import emit
+from opwright.telemetry import emit, logger
 from opwright.workers.pool import Pool
 
 PROMOTE_AGAIN = 0.05  # seconds after a promotion that found nothing
@@ -295,6 +295,7 @@ class Scheduler(Service):
             case Outcome.CANCELLED | Outcome.DIED | Outcome.FAILED if self.handing_back:
                 self._verdict(claim, hand_back(claim))
             case Outcome.DIED:
+                logger.warning("operation %s (%s): %s", claim.operation, claim.trigger, update.error)
                 self._verdict(claim, after_death(claim, update.error or "its worker died"))
             case _:
                 self.measures.add(claim.trigger, update)
@@ -309,6 +310,7 @@ class Scheduler(Service):
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self.holdings.end(claim)
         self._deadlines.forget(claim.operation)
+        _tell(claim, verdict)
         if isinstance(verdict, Postpone):
             self._postponed[claim.operation] = self._clock.monotonic() + verdict.delay
         self._settler.add(claim, verdict)
@@ -365,3 +367,12 @@ class Scheduler(Service):
 
     def _known(self, operation: int, token: int) -> bool:
         return self.holdings.held(operation, token) is not None or self._settler.has(operation, token)
+
+
+def _tell(claim: Claim, verdict: Verdict) -> None:
+    """What went wrong, in a line of the log; all of it stands in the database."""
+    if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED:
+        logger.info("operation %s (%s) failed: %s", claim.operation, claim.trigger, (verdict.error or "").partition("\n")[0])
+    elif isinstance(verdict, Postpone) and verdict.note is not None:
+        error = verdict.note.partition("\n")[0]
+        logger.info("operation %s (%s), again in %.3g s: %s", claim.operation, claim.trigger, verdict.delay, error)

@@ -124,7 +124,8 @@ class _Connection:
     def abandon(self) -> None:
         """Close the socket; the loop that could say good-bye is closed."""
         with suppress(Exception):
-            self.raw._transport.get_extra_info("socket").close()  # noqa: SLF001 - the driver closes through its loop only
+            own = self.raw._transport.get_extra_info("socket")  # noqa: SLF001 - the driver closes through its loop only
+            getattr(own, "_sock", own).close()
 
     def discard(self) -> None:
         self.raw.terminate()
