@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,8 +23,6 @@ T = TypeVar("T")
 
 class Foreign(Protocol):
     """A caller's connection."""
-
-    is_async: bool
 
     def play(self, plan: Plan[T]) -> T:
         """Run a plan in the calling thread."""
@@ -50,8 +49,6 @@ def recognise(on: object, engine: Engine) -> Foreign:
 class _Base:
     """What every kind shares: the statements and the values that each call gets."""
 
-    is_async = True
-
     def __init__(self, on: Any, engine: Engine) -> None:
         self._on = on
         self._engine = engine
@@ -64,6 +61,14 @@ class _Base:
         base = {"now": self._engine.clock.stamp(), "channel": getattr(self._engine, "channel", None)}
         return self._engine.statements[call.name], base | call.values
 
+    def after_commit(self, notify: Callable[[], None]) -> bool:
+        del notify
+        return False
+
+
+class _Async(_Base, ABC):
+    """Connections that are awaited."""
+
     def play(self, plan: Plan[T]) -> T:
         raise InvalidOperation("on: this connection is asynchronous: await the submit", field="on")
 
@@ -75,15 +80,12 @@ class _Base:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
+    @abstractmethod
     async def _run(self, statement: Statement, values: dict[str, Any]) -> Rows:
-        raise NotImplementedError
-
-    def after_commit(self, notify: Callable[[], None]) -> bool:
-        del notify
-        return False
+        """Run one statement; its rows by column name."""
 
 
-class _Asyncpg(_Base):
+class _Asyncpg(_Async):
     @staticmethod
     def recognises(on: object) -> bool:
         names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__}
@@ -100,7 +102,7 @@ class _Asyncpg(_Base):
             raise _hinted(error) from error
 
 
-class _SqlAlchemy(_Base):
+class _SqlAlchemy(_Async):
     @staticmethod
     def recognises(on: object) -> bool:
         names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__}
@@ -139,8 +141,6 @@ class _SqlAlchemy(_Base):
 
 
 class _Sqlite(_Base):
-    is_async = False
-
     @staticmethod
     def recognises(on: object) -> bool:
         return isinstance(on, sqlite3.Connection)
