@@ -202,5 +202,4 @@ async def test_what_is_committed_is_begun_in_another_process_at_once(  # noqa: P
                 if worst[-1] < limit:
                     break
         assert await tables.attempts() == {(1, 1): 1 + SAMPLES * len(worst)}
-    # What the machine itself is late by, waking a process that only slept, is not the host's.
-    assert min(lag - wake for lag, wake in zip(worst, noise, strict=True)) < limit
+    assert min(worst) < limit

@@ -5,6 +5,7 @@ import contextlib
 import math
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -489,19 +490,19 @@ async def test_of_many_that_want_a_key_one_wins(ops: Opwright) -> None:
 # -------------------------------------------------------------------------------- the caller's transaction
 
 
-class Caller:
+class Caller(ABC):
     """An application's own connection, in a transaction of the application."""
 
     on: Any
 
-    async def run(self, sql: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def run(self, sql: str) -> None: ...
 
-    async def commit(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def commit(self) -> None: ...
 
-    async def rollback(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def rollback(self) -> None: ...
 
 
 class OfSqlite(Caller):

@@ -233,7 +233,7 @@ def test_an_address_may_name_its_driver(tmp_path: Path, clock: TurnedClock) -> N
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
-tmpfs /tmp tmpfs rw 0 0
+tmpfs /scratch tmpfs rw 0 0
 server:/export /mnt/share nfs4 rw 0 0
 /dev/sdb1 /mnt/share/local ext4 rw 0 0
 systemd-1 /auto autofs rw 0 0
@@ -246,7 +246,7 @@ server:/auto /auto nfs rw 0 0
     ("path", "kind"),
     [
         ("/home/a.db", "ext4"),
-        ("/tmp/a.db", "tmpfs"),
+        ("/scratch/a.db", "tmpfs"),
         ("/mnt/share/a.db", "nfs4"),
         ("/mnt/share/local/a.db", "ext4"),
         ("/mnt/shared.db", "ext4"),
