@@ -26,14 +26,33 @@ class Worker(msgspec.Struct):
     finished: int = 0
 
 
-class Task(msgspec.Struct, array_like=True, frozen=True):
-    """What a worker is given: enough to run one attempt of one operation, and the token that names this claim."""
+class Task(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
+    """What a worker is given: enough to run one attempt of one operation, and the token that names this claim.
+
+    ``answers`` are the values, as JSON texts, with which it was resumed so far.
+    """
 
     operation: int
     token: int
     attempt: int
     trigger: str
     inputs: str
+    answers: tuple[str, ...] = ()
+
+
+class Remark(msgspec.Struct, array_like=True, frozen=True):
+    """What a running operation says of itself: a line of its log, or how far it is (``fraction`` from 0 to 1).
+
+    ``kind`` is a NoteKind, ``at`` microseconds by the worker's clock.
+    """
+
+    operation: int
+    token: int
+    attempt: int
+    kind: int
+    text: str
+    fraction: float | None
+    at: int
 
 
 class Outcome(Enum):
@@ -46,10 +65,17 @@ class Outcome(Enum):
     UNKNOWN = "unknown"  # this process does not know the trigger
     DIED = "died"  # the worker died while this operation was running in it
     RETURNED = "returned"  # recalled, or its worker died before it began
+    WAIT = "wait"  # it asked to be run again later, or when it is resumed
+    RETRY = "retry"  # it asked to be tried again, as after an error, and said when
+    ENDED = "ended"  # its end is committed already, in a transaction of its own
 
 
 class StatusUpdate(msgspec.Struct, array_like=True):
-    """What a worker reports about one operation; ``begun`` and ``ended`` are microseconds by the worker's clock."""
+    """What a worker reports about one operation; ``begun`` and ``ended`` are microseconds by the worker's clock.
+
+    ``pause``: seconds after which one that ends in WAIT or RETRY wants to run again. ``times``: how often in a row it may WAIT.
+    Without them the host's settings hold.
+    """
 
     operation: int
     token: int
@@ -58,3 +84,5 @@ class StatusUpdate(msgspec.Struct, array_like=True):
     error: str | None = None
     begun: int | None = None
     ended: int | None = None
+    pause: float | None = None
+    times: int | None = None
