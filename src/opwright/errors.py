@@ -8,9 +8,11 @@ OpwrightError
 ├── InvalidOperation           bad input, refused at the door; names the field
 │   ├── UnknownTrigger         no trigger of that name is registered
 │   └── KeyTaken               another operation holds the key; names the winner
+├── NotInOperation             asked about the running operation where none runs
 ├── OperationNotFound          no operation has this id (or its record was swept)
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
 ├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
+├── StaleClaim                 what a trigger wrote came too late: its operation is another's now
 ├── OperationTimeout           the error of an operation that has used up its ``timeout``
 └── StoreError                 the database refused or went away
     ├── StoreUnavailable       no connection, or it broke: try again
@@ -68,6 +70,10 @@ class KeyTaken(InvalidOperation):
         self.winner = winner
 
 
+class NotInOperation(OpwrightError):
+    """What only a running operation can do was asked for where none runs."""
+
+
 class OperationNotFound(OpwrightError):
     """No operation has this id: it was never committed, or its record has been swept."""
 
@@ -83,6 +89,10 @@ class OperationFailed(OpwrightError):
 
 class OperationCancelled(OpwrightError):
     """The operation ended CANCELLED, or is being cancelled while its trigger runs."""
+
+
+class StaleClaim(OpwrightError):
+    """The operation is no longer this worker's: what it wrote in ``operation.transaction()`` is undone."""
 
 
 class OperationTimeout(OpwrightError):

@@ -24,15 +24,19 @@ class NoteKind(IntEnum):
     ERROR = 1  # an attempt failed and another follows
     DEATH = 2  # its worker or host died and another attempt follows
     LOG = 3
-    PROGRESS = 4
+    PROGRESS = 4  # how far it is; an attempt has one such line, the newest
     OPERATOR = 5
+    WAIT = 6  # it gave its place up until it is resumed, or for a while
+    RESUMED = 7  # somebody answered
 
 
 class Claim(msgspec.Struct):
     """One claimed operation, as the scheduler holds it.
 
     ``token`` is the fence: each later write names it and finds nothing if the claim was given to somebody else meanwhile.
-    ``inputs`` is the JSON text of the row. ``errors`` and ``deaths`` are what the two budgets have spent so far.
+    ``inputs`` is the JSON text of the row. ``errors`` and ``deaths`` are what the two budgets have spent so far, ``lapsed`` how
+    many waits in a row nobody answered, ``answers`` the values (JSON texts) of those that somebody did. ``lane`` is the limit it
+    runs under; one that is ``paced`` gives its slot back when a period is over, not at its end.
     """
 
     operation: int
@@ -47,6 +51,11 @@ class Claim(msgspec.Struct):
     key: str | None = None
     asked: bool = False  # somebody had asked to cancel it before it was claimed
     begun: int | None = None
+    submitter: str | None = None
+    lane: str | None = None
+    paced: bool = False
+    lapsed: int = 0
+    answers: tuple[str, ...] = ()
 
     @property
     def attempt(self) -> int:
@@ -70,6 +79,7 @@ class Postpone(msgspec.Struct, frozen=True):
     errors: int
     deaths: int
     note: str | None = None
+    kind: NoteKind = NoteKind.ERROR
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -83,12 +93,12 @@ class Release(msgspec.Struct, frozen=True):
 Verdict = End | Postpone | Release
 
 
-def after_error(claim: Claim, error: str, draw: float) -> Verdict:
-    """The trigger raised (or ran out of time): retry while the budget lasts, then FAILED."""
+def after_error(claim: Claim, error: str, draw: float, pause: float | None = None) -> Verdict:
+    """The trigger raised (or ran out of time): retry while the budget lasts, then FAILED. A ``pause`` stands for the backoff's."""
     errors = claim.errors + 1
     if errors > claim.options.retries:
         return End(OutcomeCode.FAILED, error=error)
-    pause = claim.options.backoff.pause(errors, draw)
+    pause = claim.options.backoff.pause(errors, draw) if pause is None else pause
     return Postpone(pause, DelayReason.RETRY, errors, claim.deaths, note=error)
 
 
@@ -101,6 +111,25 @@ def after_death(claim: Claim, error: str) -> Verdict:
     return Release(claim.errors, deaths, note=error)
 
 
+def after_wait(claim: Claim, pause: float, times: int) -> Verdict:
+    """It wants to run again later, or when it is resumed: at most so many times in a row that nobody answers, then FAILED."""
+    if claim.lapsed >= times:
+        return End(OutcomeCode.FAILED, error=f"it waited {times} times in a row, and nobody resumed it")
+    note = f"waits {pause:g} s at most, for the {_ordinal(claim.lapsed + 1)} time of {times}"
+    return Postpone(pause, DelayReason.WAIT, claim.errors, claim.deaths, note, NoteKind.WAIT)
+
+
+def after_retry(claim: Claim, reason: str, draw: float, pause: float | None) -> Verdict:
+    """It asked to be tried again: as after an error, so its retries are its bound."""
+    if claim.options.retries <= claim.errors:
+        reason = f"{reason}; its retries ({claim.options.retries}) are used up"
+    return after_error(claim, reason, draw, pause)
+
+
 def hand_back(claim: Claim) -> Verdict:
     """It had not begun, or was interrupted by a stop: ready again, nothing charged."""
     return Release(claim.errors, claim.deaths)
+
+
+def _ordinal(number: int) -> str:
+    return f"{number}{'th' if 10 < number % 100 < 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

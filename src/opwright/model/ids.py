@@ -39,5 +39,10 @@ def made_at(identifier: int) -> int:
     return ((identifier >> COUNTER_BITS) + EPOCH_MS) * 1000
 
 
+def id_at(moment: int) -> int:
+    """The smallest id that can have been made at a moment (microseconds since 1970)."""
+    return max(moment // 1000 - EPOCH_MS, 0) << COUNTER_BITS
+
+
 def _milliseconds() -> int:
     return max(time.time_ns() // 1_000_000 - EPOCH_MS, 1)

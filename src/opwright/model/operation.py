@@ -22,7 +22,8 @@ class NewOperation(msgspec.Struct, omit_defaults=True):
     """A submit, ready to be written. The short names are those of the JSON that the submit statement reads.
 
     ``due`` is an instant in microseconds; ``wait`` counts from the database's now; at most one of them is set.
-    ``inputs`` and ``options`` are JSON texts.
+    ``inputs`` and ``options`` are JSON texts. ``lane`` names the limit it runs under, with so many slots (``capacity``), each for
+    so many microseconds (``period``) or until the end. ``after``: the operations that it follows, ``despite`` their failures.
     """
 
     id: int = msgspec.field(name="i")
@@ -36,6 +37,18 @@ class NewOperation(msgspec.Struct, omit_defaults=True):
     due: int | None = msgspec.field(name="u", default=None)
     wait: int | None = msgspec.field(name="w", default=None)
     key: str | None = msgspec.field(name="k", default=None)
+    parent: int | None = msgspec.field(name="e", default=None)
+    lane: str | None = msgspec.field(name="l", default=None)
+    capacity: int | None = msgspec.field(name="c", default=None)
+    period: int | None = msgspec.field(name="d", default=None)
+    after: tuple[int, ...] | None = msgspec.field(name="f", default=None)
+    despite: bool | None = msgspec.field(name="x", default=None)
+    held: bool | None = msgspec.field(name="h", default=None)
+
+    def __post_init__(self) -> None:
+        """What has a lane or follows others is held: it is not ready at once."""
+        if self.lane is not None or self.after:
+            self.held = True
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -49,6 +62,7 @@ class Operation(msgspec.Struct, frozen=True):
     key: str | None
     submitter: str | None
     retry_of: int | None
+    parent: int | None
     attempt: int
     submitted: datetime
     due: datetime | None
@@ -62,10 +76,11 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """One line of an operation's log; ``kind`` is a NoteKind."""
+    """One line of an operation's log; ``kind`` is a NoteKind, ``fraction`` how far it is."""
 
     id: int
     at: int
     attempt: int
     kind: int
     text: str
+    fraction: float | None = None

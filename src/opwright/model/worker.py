@@ -26,7 +26,7 @@ class Worker(msgspec.Struct):
     finished: int = 0
 
 
-class Task(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
+class Task(msgspec.Struct, array_like=True, frozen=True):
     """What a worker is given: enough to run one attempt of one operation, and the token that names this claim.
 
     ``answers`` are the values, as JSON texts, with which it was resumed so far.

@@ -22,8 +22,11 @@ class Operations:
 
     async def submit(self, operations: Sequence[NewOperation]) -> None:
         """Write operations without keys in one transaction."""
-        (step,) = submits.submit(operations)  # one statement, so a transaction without a round trip for its begin and its end
-        await self._engine.run(step.name, **step.values)
+        if submits.is_plain(operations):
+            (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
+            await self._engine.run(step.name, **step.values)
+        else:
+            await self._engine.play(submits.submit(operations))
         self._engine.notify()
 
     async def submit_keyed(self, operation: NewOperation, on_conflict: OnConflict) -> int:
@@ -37,6 +40,26 @@ class Operations:
         answer = await self._engine.play(submits.cancel(operation, reason))
         self._engine.notify()
         return answer
+
+    async def resume(self, operation: int, value: str) -> bool:
+        """Give a value (JSON text) to its next wait; False when it has ended or does not exist."""
+        found = await self._engine.play(submits.resume(operation, value))
+        self._engine.notify()
+        return found
+
+    async def retry(self, operation: int) -> int:
+        """Submit an ended operation once more; the new id. Raises OperationNotFound, InvalidOperation, KeyTaken."""
+        again = await self._engine.play(submits.retry(operation))
+        self._engine.notify()
+        return again
+
+    async def children(self, operation: int) -> list[int]:
+        """What was submitted while an operation ran."""
+        return [row["id"] for row in await self._engine.run("children", operation=operation)]
+
+    async def predecessors(self, operation: int) -> list[int]:
+        """What an operation follows."""
+        return [row["predecessor"] for row in await self._engine.run("predecessors", operation=operation)]
 
     async def get(self, operation: int) -> Operation:
         """One operation. Raises OperationNotFound."""

@@ -7,26 +7,38 @@ from typing import NamedTuple
 
 import msgspec
 
-from opwright.clock import SECOND
+from opwright.clock import SECOND, SystemClock
 from opwright.errors import InvalidOperation
 from opwright.model.claim import Claim, End, Postpone, Release, Verdict
+from opwright.model.ids import id_at
 from opwright.model.options import Options
-from opwright.store.engine import Engine, Lane, Row
+from opwright.model.worker import Remark
+from opwright.store import places, submits
+from opwright.store.engine import Engine, Lane, Plan, Row, call
 from opwright.telemetry import logger
 
 _encode = msgspec.json.Encoder().encode
 _options = msgspec.json.Decoder(Options).decode
+_waits = msgspec.json.Decoder(tuple[int, tuple[str, ...]]).decode
+LOST_AFTER = 3600 * SECOND
 _DEFAULTS = Options()
 
 Settlement = tuple[Claim, Verdict]
 
 
 class Peek(NamedTuple):
-    """What a look at the queue found: queues with something ready, the next due time and the engine's now (microseconds)."""
+    """What a look at the queue found.
+
+    ``queues`` have something ready and are not ``paused``. ``due`` is when the next delayed operation is, or a slot falls free,
+    ``now`` the engine's clock (both microseconds). ``fresh``: something asks for a slot. ``followers``: something follows others.
+    """
 
     queues: tuple[str, ...]
+    paused: tuple[str, ...]
     due: int | None
     now: int
+    fresh: bool
+    followers: bool
 
 
 class Marked(msgspec.Struct):
@@ -71,6 +83,20 @@ class _Return(msgspec.Struct, omit_defaults=True):
     w: int | None = None
     c: int | None = None
     e: str | None = None
+    k: int | None = None
+    l: str | None = None  # noqa: E741 - short names make the JSON short
+    v: int = 0
+
+
+class _Note(msgspec.Struct, omit_defaults=True):
+    i: int
+    t: int
+    a: int
+    k: int
+    e: str
+    m: int
+    n: int
+    f: float | None = None
 
 
 class Queue:
@@ -83,9 +109,14 @@ class Queue:
         self._engine = engine
 
     async def peek(self) -> Peek:
-        """Which queues have something ready."""
+        """Which queues have something ready, and what else there is to do."""
         rows = await self._engine.run("peek", Lane.CLAIM)
-        return Peek(tuple(row["queue"] for row in rows if row["queue"] is not None), rows[0]["due"], rows[0]["now"])
+        first, filled = rows[0], [row for row in rows if row["queue"] is not None]
+        moments = [moment for moment in (first["due"], first["free"]) if moment is not None]
+        return Peek(
+            tuple(row["queue"] for row in filled if not row["paused"]), tuple(row["queue"] for row in filled if row["paused"]),
+            min(moments, default=None), first["now"], bool(first["fresh"]), bool(first["followers"]),
+        )  # fmt: skip
 
     async def claim(
         self, *, host: int, token: int, queue: str, triggers: list[str], limit: int, ahead: bool = False
@@ -96,19 +127,46 @@ class Queue:
         )
         claims = [_claim(row, token, queue) for row in rows]
         claims.sort(key=_urgency)  # no engine promises the order of returned rows
+        if paced := [claim.operation for claim in claims if claim.paced]:
+            await self._engine.run("pace", Lane.CLAIM, rows=_encode(paced).decode())
         return claims
 
     async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
         """Write verdicts, each kind in one statement; the operations for which it landed."""
+        if any(_has_consequences(*settlement) for settlement in settlements):
+            return await self._engine.play(_settle(host, settlements), Lane.SETTLE)
         landed: set[int] = set()
         for name, rows in _rows(settlements):
             landed |= await self._write(name, rows, host=host) if name == "finish" else await self._write(name, rows)
         return landed
 
     async def promote(self, limit: int = 5000) -> list[str]:
-        """Make what is due ready; the queues it went to, one entry per operation."""
+        """Give what is due its place; the queues of what became ready, one entry per operation."""
         rows = await self._engine.run("promote", Lane.CLAIM, limit=limit)
-        return [row["queue"] for row in rows]
+        ready = [row["queue"] for row in rows if not row["bound"]]
+        return ready + (await self.admit() if len(ready) < len(rows) else [])
+
+    async def admit(self) -> list[str]:
+        """Fill the lanes in which a slot has fallen free or something new waits; the queues, one entry per operation."""
+        return await self._engine.play(places.admit(), Lane.CLAIM)
+
+    async def follow(self, ended: Sequence[int]) -> list[str]:
+        """Let go on what followed these operations; the queues, one entry per operation."""
+        return await self._engine.play(places.follow(ended, _lost()), Lane.CLAIM)
+
+    async def overlooked(self, position: tuple[int, int], limit: int) -> list[int]:
+        """A window of what is followed and has ended without anybody having noticed."""
+        predecessor, operation = position
+        values = {"predecessor": predecessor, "operation": operation, "limit": limit, "lost": _lost()}
+        return [row["predecessor"] for row in await self._engine.run("overlooked", Lane.CONTROL, **values)]
+
+    async def note(self, remarks: Sequence[Remark]) -> None:
+        """Write down what running operations say of themselves, in order."""
+        rows = [
+            _Note(one.operation, one.token, one.attempt, one.kind, one.text, one.at, number, one.fraction)
+            for number, one in enumerate(remarks)
+        ]
+        await self._engine.run("note", Lane.SETTLE, rows=_encode(rows).decode())
 
     async def mark(self, rows: Sequence[Marked]) -> None:
         """Note worker, begin and last sign of life of what has run longer than a renewal."""
@@ -146,11 +204,37 @@ class Queue:
     async def fail_ready(self, failures: Iterable[tuple[str, int, int, str]]) -> set[int]:
         """End unclaimed operations as FAILED: (queue, rank, operation, error) each."""
         rows = [{"q": queue, "p": rank, "i": operation, "e": error} for queue, rank, operation, error in failures]
-        return await self._write("fail_ready", rows)
+        return await self._engine.play(_fail(_encode(rows).decode()), Lane.SETTLE)
 
     async def _write(self, name: str, rows: Sequence[object], **values: object) -> set[int]:
         landed = await self._engine.run(name, Lane.SETTLE, rows=_encode(rows).decode(), **values)
         return {row[0] for row in landed}
+
+
+def _has_consequences(claim: Claim, verdict: Verdict) -> bool:
+    """Whether more is to be written than the verdict: a slot falls free, or somebody gets the operation back."""
+    leaves = not isinstance(verdict, Release) and claim.lane is not None
+    return leaves or (isinstance(verdict, End) and claim.submitter is not None)
+
+
+def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
+    landed: set[int] = set()
+    for name, rows in _rows(settlements):
+        values: dict[str, object] = {"host": host} if name == "finish" else {}
+        landed |= {row[0] for row in (yield call(name, rows=_encode(rows).decode(), **values))}
+    yield from submits.over([one[0].operation for one in settlements if one[0].operation in landed and _has_consequences(*one)])
+    return landed
+
+
+def _fail(rows: str) -> Plan[set[int]]:
+    failed = {row[0] for row in (yield call("fail_ready", rows=rows))}
+    yield from submits.over(sorted(failed))
+    return failed
+
+
+def _lost() -> int:
+    """Ids made before this moment belong to operations that are committed, or never will be."""
+    return id_at(SystemClock().now() - LOST_AFTER)
 
 
 def _rows(settlements: Sequence[Settlement]) -> Iterable[tuple[str, list[object]]]:
@@ -174,15 +258,22 @@ def _finish(claim: Claim, end: End) -> _Finish:
 
 
 def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason: int | None) -> _Return:
-    return _Return(
+    row = _Return(
         claim.operation, claim.token, claim.attempt, verdict.errors, verdict.deaths,
         claim.queue, claim.rank, claim.trigger, wait, reason, verdict.note,
     )  # fmt: skip
+    if isinstance(verdict, Postpone):
+        row.k, row.l, row.v = verdict.kind, claim.lane, len(claim.answers)
+    return row
 
 
 def _claim(row: Row, token: int, queue: str) -> Claim:
-    operation, rank, errors, deaths, trigger, inputs, options, key, asked = row
-    return Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key, bool(asked))
+    operation, rank, errors, deaths, trigger, inputs, options, key, asked, submitter, lane, paced, waits = row
+    claim = Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key, bool(asked))
+    claim.submitter, claim.lane, claim.paced = submitter, lane, bool(paced)
+    if waits is not None:
+        claim.lapsed, claim.answers = _waits(waits)
+    return claim
 
 
 def _budget(operation: int, text: str | None) -> Options:
@@ -200,6 +291,7 @@ def _orphan(row: Row) -> Orphan:
     claim = Claim(
         row["operation"], row["token"], row["trigger"], "", row["queue"], row["rank"],
         row["errors"], row["deaths"], _budget(row["operation"], row["options"]), row["key"], bool(row["asked"]), row["begun"],
+        row["submitter"], row["lane"],
     )  # fmt: skip
     return Orphan(claim, asked=bool(row["asked"]))
 

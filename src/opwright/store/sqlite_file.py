@@ -20,10 +20,11 @@ WRITE_LOCK_BYTE = 120  # of the -shm file: the WAL write lock
 # What a batch names and what a claim picks stand here between two statements of one block: SQLite has no
 # data-modifying CTEs, and one insert from JSON is cheaper than a round of Python per row.
 _WORKING_TABLES = """
-create temp table picked (queue text, rank integer, operation integer, errors integer, deaths integer, trigger text);
+create temp table picked (queue text, rank integer, operation integer, errors integer, deaths integer, trigger text, lane text,
+  number integer);
 create temp table given (operation integer, token integer, status integer, attempt integer, begun integer, result text,
   error text, keyed integer, errors integer, deaths integer, wait integer, reason integer, queue text, rank integer,
-  trigger text)
+  trigger text, kind integer, lane text, seen integer, fraction real)
 """
 
 

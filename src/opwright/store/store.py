@@ -9,6 +9,7 @@ from opwright.store.hosts import Hosts
 from opwright.store.operations import Operations
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.queue import Queue
+from opwright.store.queues import Queues
 from opwright.store.sqlite import SqliteEngine
 
 
@@ -19,6 +20,7 @@ class Store:
         self.engine = engine
         self.operations = Operations(engine)
         self.queue = Queue(engine)
+        self.queues = Queues(engine)
         self.hosts = Hosts(engine)
 
     async def open(self) -> None:

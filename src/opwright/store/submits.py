@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from opwright.errors import KeyTaken, StoreConflict
+from opwright.errors import InvalidOperation, KeyTaken, OperationNotFound, StaleClaim, StoreConflict
+from opwright.model.claim import NoteKind
+from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
+from opwright.model.submitter import hand_back_of
 from opwright.store.engine import Plan, call
 
 _encode = msgspec.json.Encoder().encode
@@ -15,16 +18,23 @@ MOST_TRIES = 3
 MOST_LOOKS = 10
 
 
+def is_plain(operations: Sequence[NewOperation]) -> bool:
+    """Whether one statement writes them all: none of them is held."""
+    return not any(operation.held for operation in operations)
+
+
 def submit(operations: Sequence[NewOperation]) -> Plan[None]:
-    """Write operations that have no key: one statement, however many."""
-    if len(operations) == 1 and operations[0].due is None and operations[0].wait is None:
+    """Write operations that have no key: one statement, however many, and another one if some of them are held."""
+    if len(operations) == 1 and operations[0].due is None and operations[0].wait is None and not operations[0].held:
         (one,) = operations
         yield call(
             "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
-            inputs=one.inputs, options=one.options, submitter=one.submitter,
+            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
         )  # fmt: skip
-    else:
-        yield call("submit", rows=_encode(operations).decode())
+        return
+    yield call("submit", rows=_encode(operations).decode())
+    if held := [operation for operation in operations if operation.held]:
+        yield call("submit_bound", rows=_encode(held).decode())
 
 
 def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:
@@ -36,6 +46,8 @@ def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:
     for _ in range(MOST_TRIES):
         (landed,) = yield call("submit_keyed", rows=rows)
         if landed["landed"]:
+            if operation.held:
+                yield call("submit_bound", rows=rows)
             return operation.id
         holder = yield call("key_holder", trigger=operation.trigger, key=operation.key)
         if not holder:
@@ -51,13 +63,24 @@ def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) ->
     if on_conflict is OnConflict.FAIL:
         raise KeyTaken(f"key: {operation.key!r} is held by operation {winner}, which has not ended", winner=winner)
     withdrawn = yield call("withdraw", operation=winner, reason=f"replaced by operation {operation.id}")
-    if not withdrawn:
+    if withdrawn:
+        yield from over([winner])
+    else:
         still = yield call("key_holder", trigger=operation.trigger, key=operation.key)
         if still and still[0]["operation"] == winner:
             raise KeyTaken(
                 f"key: {operation.key!r} is held by operation {winner}, which a host has taken and which cannot be replaced",
                 winner=winner,
             )
+
+
+def over(operations: Sequence[int]) -> Plan[None]:
+    """What follows from an end, in its transaction: slots fall free, and what has a submitter is handed back to it."""
+    rows = _encode(operations).decode()
+    yield call("free_slots", rows=rows)
+    returned = yield call("submitters", rows=rows)
+    if returned:
+        yield from submit([hand_back_of(row["id"], row["submitter"], row["queue"], row["priority"]) for row in returned])
 
 
 def cancel(operation: int, reason: str) -> Plan[str]:
@@ -67,6 +90,7 @@ def cancel(operation: int, reason: str) -> Plan[str]:
     """
     for _ in range(MOST_LOOKS):
         if (yield call("withdraw", operation=operation, reason=reason)):
+            yield from over([operation])
             return "cancelled"
         if (yield call("request_cancel", operation=operation)):
             return "asked"
@@ -74,3 +98,41 @@ def cancel(operation: int, reason: str) -> Plan[str]:
         if where["ended"] or not where["known"]:
             return "nothing"
     raise StoreConflict(f"operation {operation} changed its place {MOST_LOOKS} times while it was being cancelled: cancel again")
+
+
+def end_within(operation: int, token: int, begun: int | None, result: str | None) -> Plan[None]:
+    """Write an operation's success in the transaction that holds its effects. Raises StaleClaim, which is to undo them."""
+    if not (yield call("finish_within", operation=operation, token=token, begun=begun, result=result)):
+        raise StaleClaim(
+            f"operation {operation} is no longer this worker's: its host was taken over, or it was cancelled; its writes are undone"
+        )
+    yield from over([operation])
+
+
+def resume(operation: int, value: str) -> Plan[bool]:
+    """Give a value to an operation's next wait; one that waits now is due at once. False: it has ended, or does not exist."""
+    if not (yield call("resume", operation=operation, value=value)):
+        return False
+    yield call("rouse", operation=operation)
+    yield call("remember", operation=operation, kind=int(NoteKind.RESUMED), text="resumed")
+    return True
+
+
+def retry(operation: int) -> Plan[int]:
+    """Submit an ended operation once more, as it was; the new id. Raises OperationNotFound, InvalidOperation, KeyTaken."""
+    found = yield call("request", operation=operation)
+    if not found:
+        raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
+    (row,) = found
+    if not row["ended"]:
+        raise InvalidOperation(f"operation {operation} has not ended: cancel it first, or wait", field="operation")
+    again = NewOperation(
+        new_id(), row["trigger"], row["queue"], row["inputs"], row["priority"], options=row["options"],
+        submitter=row["submitter"], retry_of=operation, key=row["key"],
+        lane=row["lane"], capacity=row["capacity"], period=row["period"],
+    )  # fmt: skip
+    if again.key is None:
+        yield from submit([again])
+    else:
+        yield from submit_keyed(again, OnConflict.FAIL)
+    return again.id

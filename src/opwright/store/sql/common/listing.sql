@@ -5,7 +5,7 @@ where v.id < :before and (cast(:trigger as text) is null or v.trigger = :trigger
 order by v.id desc limit :limit
 
 -- name: listed_pending
--- What waits for a worker: ready, due later, or claimed ahead. Costs what is pending, never what has ended.
+-- What waits for a worker: ready, due later, over a limit, behind others, or claimed ahead. Costs what is pending, never what has ended.
 select v.* from opwright.overview v where v.id in (
   select operation from (
     select r.operation from opwright.ready r
@@ -13,6 +13,12 @@ select v.* from opwright.overview v where v.id in (
     union all
     select d.operation from opwright.delayed d
     where d.reason <> 3 and d.operation < :before and (cast(:trigger as text) is null or d.trigger = :trigger)
+    union all
+    select l.operation from opwright.limited l
+    where l.operation < :before and (cast(:trigger as text) is null or l.trigger = :trigger)
+    union all
+    select f.operation from opwright.following f
+    where f.operation < :before and (cast(:trigger as text) is null or f.trigger = :trigger)
     union all
     select c.operation from opwright.claimed c
     where c.ahead and c.operation < :before and (cast(:trigger as text) is null

@@ -13,7 +13,7 @@ select * from opwright.overview where id = :operation
 
 -- name: notes
 -- The log lines of an operation after a position.
-select id, at, attempt, kind, text from opwright.operationstatus
+select id, at, attempt, kind, text, fraction from opwright.operationstatus
 where operation = :operation and id > :after order by id
 
 -- name: latest
@@ -23,9 +23,24 @@ select * from opwright.overview where id < :before order by id desc limit :limit
 -- name: counts
 -- How many operations stand where. Counts of ready and ended may take a moment on millions of rows.
 select 'PENDING' as status, (select count(*) from opwright.ready) + (select count(*) from opwright.claimed where ahead)
-  + (select count(*) from opwright.delayed where reason <> 3) as operations
+  + (select count(*) from opwright.delayed where reason <> 3) + (select count(*) from opwright.limited)
+  + (select count(*) from opwright.following) as operations
 union all select 'PROCESSING', (select count(*) from opwright.claimed where not ahead)
 union all select 'WAIT', (select count(*) from opwright.delayed where reason = 3)
 union all select 'SUCCEEDED', (select count(*) from opwright.outcomes where status = 1)
 union all select 'FAILED', (select count(*) from opwright.outcomes where status = 2)
 union all select 'CANCELLED', (select count(*) from opwright.outcomes where status = 3)
+
+-- name: request
+-- An operation as it was submitted, and whether it has ended: what a retry needs.
+select o.id, o.trigger, o.queue, o.priority, o.inputs, o.options, o.submitter, o.key, o.lane, o.capacity, o.period,
+  exists (select 1 from opwright.outcomes e where e.operation = o.id) as ended
+from opwright.operations o where o.id = :operation
+
+-- name: children
+-- What was submitted while an operation ran.
+select id from opwright.operations where parent = :operation order by id
+
+-- name: predecessors
+-- What an operation follows.
+select predecessor from opwright.predecessors where operation = :operation order by predecessor

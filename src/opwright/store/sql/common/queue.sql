@@ -1,10 +1,14 @@
 -- name: peek
--- The queues that have something ready (a loose scan of the primary key: one index probe per queue), the next due time, and now.
+-- The queues that have something ready (a loose scan of the primary key: one index probe per queue), when something is due or a
+-- slot falls free, whether anything asks for a slot or follows others, and now.
 with recursive q (queue) as (
   select min(queue) from opwright.ready
   union all
   select (select min(r.queue) from opwright.ready r where r.queue > q.queue) from q where q.queue is not null)
-select queue, (select min(due) from opwright.delayed) as due, {now} as now from q
+select q.queue, (select min(due) from opwright.delayed) as due, (select min(until) from opwright.slots) as free,
+  exists (select 1 from opwright.limited where fresh) as fresh, exists (select 1 from opwright.following) as followers,
+  exists (select 1 from opwright.queues p where p.name = q.queue and p.paused is not null) as paused, {now} as now
+from q
 
 -- name: ready_after
 -- A window of the ready queue from a position on, for the sweep that looks for triggers nobody knows.
@@ -23,6 +27,7 @@ select operation, token from opwright.claimed where host = :host
 -- name: orphans
 -- Claims in the name of dead hosts, with what a verdict needs.
 select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
+  o.submitter, o.lane,
   case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
 from opwright.claimed c join opwright.operations o on o.id = c.operation
 where c.host in (select id from opwright.hosts where state <> 1) order by c.operation limit :limit

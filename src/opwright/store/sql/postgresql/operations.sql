@@ -1,14 +1,17 @@
 -- name: submit
--- Operations without a key. `rows` is one JSON text, so every kind of connection can send it.
+-- Operations without a key. `rows` is one JSON text, so every kind of connection can send it. What is held (`h`) has a lane or
+-- follows others: `submit_bound` finds it a place.
 with given as materialized (
   select * from json_to_recordset(cast(:rows as json))
-  as g (i bigint, t text, q text, p smallint, n text, o text, s text, r bigint, u bigint, w bigint)),
+  as g (i bigint, t text, q text, p smallint, n text, o text, s text, r bigint, u bigint, w bigint, h boolean, e bigint,
+    l text, c integer, d bigint)),
 instant as materialized (select {now} as now),
 later as materialized (
-  select i, coalesce(u, (select now from instant) + w) as due from given where coalesce(u, w) is not null),
+  select i, coalesce(u, (select now from instant) + w) as due from given where coalesce(u, w) is not null and h is null),
 kept as (
-  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter)
-  select i, (select now from instant), r, p, t, q, cast(n as json), cast(o as json), s from given),
+  insert into opwright.operations
+    (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent, lane, capacity, period)
+  select i, (select now from instant), r, p, t, q, cast(n as json), cast(o as json), s, e, l, c, d from given),
 waiting as (
   insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
   select g.i, l.due, 1, -g.p, 0, 0, g.q, g.t from given g join later l on l.i = g.i
@@ -16,14 +19,14 @@ waiting as (
 queued as (
   insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
   select q, -p, i, 0, 0, t from given
-  where not (i in (select i from later where due > (select now from instant))))
+  where h is null and not (i in (select i from later where due > (select now from instant))))
 select count(*) as landed from given
 
 -- name: submit_one
 -- One operation that is ready at once, without a key: half the price of `submit`.
 with kept as (
-  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter)
-  values (:id, {now}, :origin, :priority, :trigger, :queue, cast(:inputs as json), cast(:options as json), :submitter))
+  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
+  values (:id, {now}, :origin, :priority, :trigger, :queue, cast(:inputs as json), cast(:options as json), :submitter, :parent))
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
 
@@ -31,7 +34,8 @@ values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
 -- One operation with a key: all of it, or nothing when the key is held.
 with given as materialized (
   select * from json_to_recordset(cast(:rows as json))
-  as g (i bigint, t text, q text, p smallint, n text, o text, s text, r bigint, u bigint, w bigint, k text)),
+  as g (i bigint, t text, q text, p smallint, n text, o text, s text, r bigint, u bigint, w bigint, k text, h boolean,
+    e bigint, l text, c integer, d bigint)),
 instant as materialized (select {now} as now),
 taken as (
   insert into opwright.operation_keys (trigger, key, operation) select t, k, i from given
@@ -39,15 +43,36 @@ taken as (
 mine as materialized (
   select g.*, coalesce(u, (select now from instant) + w) as due from given g where i in (select operation from taken)),
 kept as (
-  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, key)
-  select i, (select now from instant), r, p, t, q, cast(n as json), cast(o as json), s, k from mine),
+  insert into opwright.operations
+    (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, key, parent, lane, capacity, period)
+  select i, (select now from instant), r, p, t, q, cast(n as json), cast(o as json), s, k, e, l, c, d from mine),
 waiting as (
   insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
-  select i, due, 1, -p, 0, 0, q, t from mine where due > (select now from instant)),
+  select i, due, 1, -p, 0, 0, q, t from mine where h is null and due > (select now from instant)),
 queued as (
   insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
-  select q, -p, i, 0, 0, t from mine where due is null or due <= (select now from instant))
+  select q, -p, i, 0, 0, t from mine where h is null and (due is null or due <= (select now from instant)))
 select count(*) as landed from mine
+
+-- name: submit_bound
+-- A place for what is held: behind the operations that it follows, or in its lane, at once or later.
+with given as materialized (
+  select *, coalesce(u, {now} + w) as due from json_to_recordset(cast(:rows as json))
+  as g (i bigint, t text, q text, p smallint, u bigint, w bigint, l text, f json, x boolean)),
+preceded as (
+  insert into opwright.predecessors (predecessor, operation, state)
+  select distinct cast(a.value as bigint), g.i, 0 from given g cross join lateral json_array_elements_text(g.f) a),
+followed as (
+  insert into opwright.following (operation, remaining, broken, despite, due, rank, queue, trigger, lane)
+  select i, (select count(distinct a.value) from json_array_elements_text(f) a), false, coalesce(x, false), due, -p, q, t, l
+  from given where f is not null),
+waiting as (
+  insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger, lane)
+  select i, due, 1, -p, 0, 0, q, t, l from given where f is null and due > {now}),
+queued as (
+  insert into opwright.limited (operation, lane, rank, errors, deaths, queue, trigger, fresh)
+  select i, l, -p, 0, 0, q, t, true from given where f is null and (due is null or due <= {now}))
+select count(*) as placed from given
 
 -- name: withdraw
 -- Cancel an operation that nobody has claimed. No row: it is claimed, or has ended, or does not exist.
@@ -56,7 +81,12 @@ with unready as (
     select queue, cast(-priority as smallint) from opwright.operations where id = :operation) returning operation, errors, deaths),
 undelayed as (
   delete from opwright.delayed where operation = :operation returning operation, errors, deaths),
-gone as (select * from unready union all select * from undelayed),
+unlimited as (
+  delete from opwright.limited where operation = :operation returning operation, errors, deaths),
+unfollowing as (
+  delete from opwright.following where operation = :operation returning operation, cast(0 as smallint), cast(0 as smallint)),
+gone as (
+  select * from unready union all select * from undelayed union all select * from unlimited union all select * from unfollowing),
 freed as (delete from opwright.operation_keys where operation in (select operation from gone))
 insert into opwright.outcomes (operation, ended, status, attempt, error)
 select operation, {now}, 3, errors + deaths, :reason from gone returning operation
@@ -78,3 +108,37 @@ select pg_notify(:channel, '')
 -- name: ended
 -- Of these operations, those that have ended.
 select operation, status, result, error from opwright.outcomes where operation = any (cast(:operations as bigint[]))
+
+-- name: finish_within
+-- Success, written by the trigger itself in the transaction that holds its effects. No row: the claim is no longer this one.
+with gone as (
+  delete from opwright.claimed where operation = :operation and token = :token returning operation, host, errors, deaths),
+freed as (delete from opwright.operation_keys where operation in (select operation from gone))
+insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result)
+select operation, {now}, :begun, host, 1, errors + deaths + 1, cast(:result as json) from gone returning operation
+
+-- name: free_slots
+-- The slots of what has ended, or waits for another attempt, are free. A slot with a period is free when that is over.
+update opwright.slots set until = 0 where until is null
+  and operation = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json))))
+
+-- name: submitters
+-- Of these operations, those that are handed back to their submitter.
+select id, submitter, queue, priority from opwright.operations
+where id = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json)))) and submitter is not null
+
+-- name: resume
+-- The value with which an operation is resumed; it lies ready for the next wait. No row: it has ended, or does not exist.
+insert into opwright.waits (operation, lapsed, answers)
+select id, 0, jsonb_build_array(cast(:value as text)) from opwright.operations
+where id = :operation and not exists (select 1 from opwright.outcomes e where e.operation = :operation)
+on conflict (operation) do update set lapsed = 0, answers = waits.answers || jsonb_build_array(cast(:value as text))
+returning operation
+
+-- name: rouse
+-- What waits is due at once.
+update opwright.delayed set due = 0 where operation = :operation and reason = 3 returning operation
+
+-- name: remember
+-- A line in the log of an operation that nobody holds.
+insert into opwright.operationstatus (operation, at, attempt, kind, text) values (:operation, {now}, 0, :kind, :text)

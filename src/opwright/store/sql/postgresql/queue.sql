@@ -7,15 +7,19 @@ with picked as materialized (
     where queue = :queue and trigger = any (cast(:triggers as text[]))
       and (select pg_advisory_xact_lock_shared(:gate) is not null)
       and exists (select from opwright.hosts where id = :host and state = 1)
+      and not exists (select from opwright.queues where name = :queue and paused is not null)
     order by rank, operation limit :limit for update skip locked))
   returning operation, rank, errors, deaths),
 held as (
   insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
   select operation, :token, :host, errors, deaths, cast(:ahead as boolean) from picked)
 select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
-  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked
+  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked,
+  o.submitter, o.lane, o.period is not null as paced,
+  (select cast(json_build_array(w.lapsed, w.answers) as text) from opwright.waits w where w.operation = o.id) as waits
 from picked p cross join lateral (
-  select id, trigger, inputs, options, key from opwright.operations where id = p.operation offset 0) o
+  select id, trigger, inputs, options, key, submitter, lane, period
+  from opwright.operations where id = p.operation offset 0) o
 
 -- name: finish
 -- Ends. The hashed sub-selects (… is true) keep the planner from turning the fence into a nested loop over both sides.
@@ -37,19 +41,26 @@ select i, {now}, b, :host, s, a, cast(r as json), e from given where ((i, t) in 
 returning operation
 
 -- name: postpone
--- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log.
+-- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log. Who waits for an answer that has
+-- come meanwhile (`v` are those it had seen) is due at once: the upsert reads the row as it is now, whatever the snapshot.
 with given as materialized (
   select * from json_to_recordset(cast(:rows as json))
-  as g (i bigint, t bigint, a smallint, x smallint, d smallint, w bigint, c smallint, q text, p smallint, f text, e text)),
+  as g (i bigint, t bigint, a smallint, x smallint, d smallint, w bigint, c smallint, q text, p smallint, f text, e text,
+    k smallint, l text, v integer)),
 gone as (
   delete from opwright.claimed where operation = any (array(select i from given))
     and ((operation, token) in (select i, t from given)) is true
   returning operation, token),
+waiting as (
+  insert into opwright.waits (operation, lapsed, answers)
+  select i, 1, '[]' from given where c = 3 and ((i, t) in (select operation, token from gone)) is true
+  on conflict (operation) do update set lapsed = waits.lapsed + 1 returning operation, jsonb_array_length(answers) as answered),
 noted as (
   insert into opwright.operationstatus (operation, at, attempt, kind, text)
-  select i, {now}, a, 1, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)
-insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
-select i, {now} + w, c, p, x, d, q, f from given where ((i, t) in (select operation, token from gone)) is true
+  select i, {now}, a, k, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)
+insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger, lane)
+select i, {now} + case when exists (select 1 from waiting s where s.operation = i and s.answered > v) then 0 else w end,
+  c, p, x, d, q, f, l from given where ((i, t) in (select operation, token from gone)) is true
 returning operation
 
 -- name: release
@@ -69,13 +80,18 @@ select q, p, i, x, d, f from given where ((i, t) in (select operation, token fro
 returning operation
 
 -- name: promote
--- What is due becomes ready.
+-- What is due becomes ready, or asks for a slot of its lane.
 with due as (
   delete from opwright.delayed where operation = any (array(
     select operation from opwright.delayed where due <= {now} order by due limit :limit for update skip locked))
-  returning operation, queue, rank, errors, deaths, trigger)
-insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
-select queue, rank, operation, errors, deaths, trigger from due returning queue
+  returning operation, queue, rank, errors, deaths, trigger, lane),
+bound as (
+  insert into opwright.limited (operation, lane, rank, errors, deaths, queue, trigger, fresh)
+  select operation, lane, rank, errors, deaths, queue, trigger, true from due where lane is not null returning operation),
+queued as (
+  insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+  select queue, rank, operation, errors, deaths, trigger from due where lane is null)
+select queue, lane is not null as bound from due
 
 -- name: fail_ready
 -- Operations that end without having been claimed: no live host knows their trigger.
@@ -106,3 +122,15 @@ gone as (
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 select o.queue, -o.priority, g.operation, g.errors, g.deaths, o.trigger
 from gone g join opwright.operations o on o.id = g.operation returning operation
+
+-- name: note
+-- What running operations say of themselves. Of an attempt's progress only the newest line is kept. Fenced like every write.
+with given as materialized (
+  select g.* from json_to_recordset(cast(:rows as json))
+  as g (i bigint, t bigint, a smallint, k smallint, e text, f real, m bigint, n integer)
+  where exists (select 1 from opwright.claimed c where c.operation = g.i and c.token = g.t)),
+replaced as (
+  delete from opwright.operationstatus where operation = any (array(select i from given where k = 4)) and kind = 4
+    and ((operation, attempt) in (select i, a from given where k = 4)) is true)
+insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
+select i, m, a, k, e, f from given order by n returning operation

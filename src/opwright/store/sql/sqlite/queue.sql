@@ -5,12 +5,15 @@ insert into temp.picked (queue, rank, operation, errors, deaths)
 select queue, rank, operation, errors, deaths from opwright.ready
 where queue = :queue and trigger in (select value from json_each(:triggers))
   and exists (select 1 from opwright.hosts where id = :host and state = 1)
+  and not exists (select 1 from opwright.queues where name = :queue and paused is not null)
 order by rank, operation limit :limit;
 delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.picked);
 insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
 select operation, :token, :host, errors, deaths, :ahead from temp.picked;
 select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
-  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked
+  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked,
+  o.submitter, o.lane, o.period is not null as paced,
+  (select json_array(w.lapsed, json(w.answers)) from opwright.waits w where w.operation = o.id) as waits
 from temp.picked p cross join opwright.operations o on o.id = p.operation
 
 -- name: finish
@@ -30,20 +33,27 @@ select operation, {now}, begun, :host, status, attempt, result, error from temp.
 returning operation
 
 -- name: postpone
--- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log.
+-- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log. Who waits for an answer that has
+-- come meanwhile (`v` are those it had seen) is due at once.
 delete from temp.given;
-insert into temp.given (operation, token, attempt, errors, deaths, wait, reason, queue, rank, trigger, error)
+insert into temp.given (operation, token, attempt, errors, deaths, wait, reason, queue, rank, trigger, error, kind, lane, seen)
 select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.a'), json_extract(value, '$.x'),
   json_extract(value, '$.d'), json_extract(value, '$.w'), json_extract(value, '$.c'), json_extract(value, '$.q'),
-  json_extract(value, '$.p'), json_extract(value, '$.f'), json_extract(value, '$.e')
+  json_extract(value, '$.p'), json_extract(value, '$.f'), json_extract(value, '$.e'), json_extract(value, '$.k'),
+  json_extract(value, '$.l'), coalesce(json_extract(value, '$.v'), 0)
 from json_each(:rows);
 delete from temp.given where not exists (
   select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
 delete from opwright.claimed where operation in (select operation from temp.given);
+insert into opwright.waits (operation, lapsed, answers)
+select operation, 1, '[]' from temp.given where reason = 3
+on conflict (operation) do update set lapsed = lapsed + 1;
 insert into opwright.operationstatus (operation, at, attempt, kind, text)
-select operation, {now}, attempt, 1, error from temp.given where error is not null;
-insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger)
-select operation, {now} + wait, reason, rank, errors, deaths, queue, trigger from temp.given
+select operation, {now}, attempt, kind, error from temp.given where error is not null;
+insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger, lane)
+select g.operation, {now} + case when g.reason = 3 and exists (
+    select 1 from opwright.waits s where s.operation = g.operation and json_array_length(s.answers) > g.seen) then 0 else g.wait end,
+  g.reason, g.rank, g.errors, g.deaths, g.queue, g.trigger, g.lane from temp.given g
 returning operation
 
 -- name: release
@@ -64,13 +74,16 @@ select queue, rank, operation, errors, deaths, trigger from temp.given
 returning operation
 
 -- name: promote
--- What is due becomes ready.
+-- What is due becomes ready, or asks for a slot of its lane.
 delete from temp.picked;
-insert into temp.picked (queue, rank, operation, errors, deaths, trigger)
-select queue, rank, operation, errors, deaths, trigger from opwright.delayed where due <= {now} order by due limit :limit;
+insert into temp.picked (queue, rank, operation, errors, deaths, trigger, lane)
+select queue, rank, operation, errors, deaths, trigger, lane from opwright.delayed where due <= {now} order by due limit :limit;
 delete from opwright.delayed where operation in (select operation from temp.picked);
+insert into opwright.limited (operation, lane, rank, errors, deaths, queue, trigger, fresh)
+select operation, lane, rank, errors, deaths, queue, trigger, 1 from temp.picked where lane is not null;
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
-select queue, rank, operation, errors, deaths, trigger from temp.picked returning queue
+select queue, rank, operation, errors, deaths, trigger from temp.picked where lane is null;
+select queue, lane is not null as bound from temp.picked
 
 -- name: fail_ready
 -- Operations that end without having been claimed: no live host knows their trigger.
@@ -104,3 +117,18 @@ from temp.given g join opwright.claimed c on c.operation = g.operation and c.tok
 join opwright.operations o on o.id = c.operation where c.host = :host;
 delete from opwright.claimed
 where host = :host and (operation, token) in (select operation, token from temp.given) returning operation
+
+-- name: note
+-- What running operations say of themselves. Of an attempt's progress only the newest line is kept. Fenced like every write.
+delete from temp.given;
+insert into temp.given (operation, token, attempt, kind, error, fraction, begun)
+select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.a'), json_extract(value, '$.k'),
+  json_extract(value, '$.e'), json_extract(value, '$.f'), json_extract(value, '$.m')
+from json_each(:rows) order by key;
+delete from temp.given where not exists (
+  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+delete from opwright.operationstatus where kind = 4 and operation in (select operation from temp.given where kind = 4)
+  and exists (select 1 from temp.given g where g.kind = 4 and g.operation = opwright.operationstatus.operation
+    and g.attempt = opwright.operationstatus.attempt);
+insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
+select operation, begun, attempt, kind, error, fraction from temp.given order by rowid returning operation
