@@ -12,6 +12,7 @@ from opwright.errors import (
     ExtraMissing,
     InvalidOperation,
     KeyTaken,
+    NotInOperation,
     OperationCancelled,
     OperationFailed,
     OperationNotFound,
@@ -19,25 +20,35 @@ from opwright.errors import (
     OpwrightError,
     SchemaTooNew,
     SchemaTooOld,
+    StaleClaim,
     StoreError,
     StoreUnavailable,
     UnknownTrigger,
 )
+from opwright.model.limit import Limit
 from opwright.model.operation import Operation
 from opwright.model.options import Backoff
 from opwright.model.status import Status
-from opwright.operations.handle import Handle, Update
+from opwright.operations import operation
+from opwright.operations.handle import Batch, Handle, Update
+from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
 from opwright.settings import Settings
+from opwright.workers.current import Current
 
 __all__ = [
     "Backoff",
+    "Batch",
     "ConfigurationError",
+    "Current",
     "ExtraMissing",
+    "HandedBack",
     "Handle",
     "Host",
     "InvalidOperation",
     "KeyTaken",
+    "Limit",
+    "NotInOperation",
     "Operation",
     "OperationCancelled",
     "OperationFailed",
@@ -48,10 +59,12 @@ __all__ = [
     "SchemaTooNew",
     "SchemaTooOld",
     "Settings",
+    "StaleClaim",
     "Status",
     "StoreError",
     "StoreUnavailable",
     "Trigger",
     "UnknownTrigger",
     "Update",
+    "operation",
 ]

@@ -7,10 +7,10 @@ from opwright.version import VERSION
 from tests.cli.kit import Shell
 
 GROUPS: dict[str, list[str]] = {
-    "": ["check", "migrate", "operations", "run", "submit"],
+    "": ["check", "migrate", "operations", "run", "settings", "submit"],
     "operations": ["list", "show"],
 }
-COMMANDS = ["check", "migrate", "operations list", "operations show", "run", "submit"]
+COMMANDS = ["check", "migrate", "operations list", "operations show", "run", "settings", "submit"]
 
 
 @pytest.mark.parametrize("group", GROUPS)

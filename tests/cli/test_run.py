@@ -55,7 +55,7 @@ def test_settings_come_from_options_and_from_the_environment(local_shell: Shell)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--workers", "0"), "workers: 0 is less than 1"),
+        (("--workers", "0"), "workers: 0 is not a whole number from 1 on"),
         (("--lease", "1"), "lease: 1.0 s must be at least twice renew"),
         (("--heartbeat", "often"), "--heartbeat"),
         (("--pool", "thread"), "'process', 'inline'"),

@@ -1,10 +1,13 @@
 """The lease: renewed in time, trusted for less than it lasts, and never used to judge others on a doubt."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from opwright.clock import TurnedClock
 from opwright.errors import StoreUnavailable
 from opwright.model.host import Host, HostState, Renewal
+from opwright.model.worker import Worker
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.store.engine import Engine
 from opwright.store.hosts import Hosts
@@ -23,11 +26,11 @@ class WatchedHosts(Hosts):
         self.away = False
         self.seconds = 0.0
 
-    async def renew(self, host: int, *, judge: bool) -> Renewal:
+    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = ()) -> Renewal:
         if self.away:
             raise StoreUnavailable("gone")
         self.judged.append(judge)
-        answer = await super().renew(host, judge=judge)
+        answer = await super().renew(host, judge=judge, workers=workers)
         self._clock.turn(self.seconds)
         return answer
 

@@ -56,7 +56,7 @@ async def run_raw(connection: Raw, store: Store, name: str, **values: object) ->
     """Run one of our statements on the test's connection, inside whatever transaction it holds."""
     part = load(POSTGRESQL, "opwright")[name].parts[0]
     assert isinstance(store.engine, PostgresEngine)
-    rows: list[Any] = await connection.fetch(part.sql, *part.arguments(store.engine._values(values)))
+    rows: list[Any] = await connection.fetch(part.sql, *part.arguments(store.engine.values(values)))
     return rows
 
 

@@ -1,6 +1,6 @@
-"""Mistakes that mypy must find: one on each marked line, of the kind that stands in its mark, and none elsewhere.
+"""Mistakes that mypy and pyright must find: one on each marked line, of the kind that stands in its mark, and none elsewhere.
 
-Each mark is a ``type: ignore``, so that this file passes like any other; the test takes the marks away and compares.
+Each mark is an ``ignore``, so that this file passes like any other; the test takes the marks away and compares.
 """
 
 from datetime import UTC, datetime
@@ -22,47 +22,47 @@ async def measure(photo: str) -> int:
 
 async def wrong_inputs() -> None:
     """Arguments are checked like those of the function itself."""
-    await render.submit(5)  # type: ignore[arg-type]
-    await render.submit("cat", "wide")  # type: ignore[arg-type]
-    await render.submit("cat", width="wide")  # type: ignore[arg-type]
-    await render.submit()  # type: ignore[call-arg]
-    await render.submit("cat", 5, 6)  # type: ignore[call-arg]
-    await render.submit("cat", height=5)  # type: ignore[call-arg]
-    await measure.submit(None)  # type: ignore[arg-type]
-    await measure.options(priority=5).submit(photo=3)  # type: ignore[arg-type]
-    await render.submit_many(5)  # type: ignore[arg-type]
-    render(photo=5)  # type: ignore[arg-type]
+    await render.submit(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await render.submit("cat", "wide")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await render.submit("cat", width="wide")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await render.submit()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await render.submit("cat", 5, 6)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await render.submit("cat", height=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await measure.submit(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await measure.options(priority=5).submit(photo=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await render.submit_many(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render(photo=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def wrong_options() -> None:
     """Options have names and types."""
-    render.options(delay="soon")  # type: ignore[arg-type]
-    render.options(start_at="tonight")  # type: ignore[arg-type]
-    render.options(prio=5)  # type: ignore[call-arg]
-    render.options(key=5)  # type: ignore[arg-type]
-    render.options(retries="many")  # type: ignore[arg-type]
-    render.options(datetime(2030, 1, 1, tzinfo=UTC))  # type: ignore[call-arg]
-    ops.operation(retrys=5)  # type: ignore[call-overload]
-    ops.operation(retries="5")  # type: ignore[call-overload]
+    render.options(delay="soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render.options(start_at="tonight")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render.options(prio=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    render.options(key=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render.options(retries="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render.options(datetime(2030, 1, 1, tzinfo=UTC))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ops.operation(retrys=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    ops.operation(retries="5")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 
 
 async def wrong_results() -> None:
     """Results have the type of the function, awaited if it is async."""
-    number: int = await (await render.submit("cat")).result()  # type: ignore[assignment]
-    text: str = await (await measure.submit("cat")).result()  # type: ignore[assignment]
-    handle: Handle[int] = await render.submit("cat")  # type: ignore[assignment]
-    other: Handle[str] = measure.submit("cat").now()  # type: ignore[assignment]
-    many: list[Handle[int]] = await render.submit_many([])  # type: ignore[assignment]
-    forgotten: Handle[str] = render.submit("cat")  # type: ignore[assignment]
+    number: int = await (await render.submit("cat")).result()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    text: str = await (await measure.submit("cat")).result()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    handle: Handle[int] = await render.submit("cat")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    other: Handle[str] = measure.submit("cat").now()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    many: list[Handle[int]] = await render.submit_many([])  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    forgotten: Handle[str] = render.submit("cat")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     print(number, text, handle, other, many, forgotten)  # noqa: T201 - uses them
-    await (await render.submit("cat")).result(timeout="long")  # type: ignore[arg-type]
+    await (await render.submit("cat")).result(timeout="long")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def wrong_settings() -> None:
     """Settings of a host too."""
-    ops.host(workers="two")  # type: ignore[arg-type]
-    ops.host(pool="threads")  # type: ignore[arg-type]
-    ops.host(look_ahead=5)  # type: ignore[arg-type]
-    ops.host(wrokers=5)  # type: ignore[call-arg]
-    ops.submit(render)  # type: ignore[arg-type]
-    Opwright(5)  # type: ignore[arg-type]
+    ops.host(workers="two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ops.host(pool="threads")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ops.host(look_ahead=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ops.host(wrokers=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ops.submit(render)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Opwright(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

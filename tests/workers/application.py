@@ -19,6 +19,7 @@ import msgspec
 
 from opwright.errors import InvalidOperation, OperationCancelled
 from opwright.workers.process import serve
+from opwright.workers.runner import Around
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="clean")
 
@@ -31,6 +32,7 @@ class Trigger:
         self.name = function.__name__
         self._decoder = msgspec.json.Decoder(dict[str, Any])
         self.is_async = inspect.iscoroutinefunction(function)
+        self.capture = getattr(function, "capture", False)
 
     def decode(self, inputs: str) -> dict[str, Any]:
         return self._decoder.decode(inputs)
@@ -53,6 +55,16 @@ class Application:
 
     def find(self, trigger: str) -> Trigger | None:
         return self.triggers.get(trigger)
+
+    @property
+    def arounds(self) -> tuple[Around, ...]:
+        return ()
+
+    async def set_up(self) -> None:
+        pass
+
+    async def tear_down(self) -> None:
+        pass
 
 
 def begin(path: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from opwright.workers.inline import InlinePool
 from tests.workers.application import TRIGGERS, Application
 from tests.workers.host import Host
+from tests.workers.inside import ops
 
 
 @pytest.fixture
@@ -24,6 +25,18 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
         assert host.pool.workers() == ()
     host.close()
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+async def host_inside(host: Host, kind: str, room: int = 2) -> Host:
+    """Give it a started pool of the application that speaks and asks."""
+    if kind == "inline":
+        host.pool = InlinePool(ops.registry, room, on_updates=host.on_updates, on_room=host.on_room, on_remarks=host.on_remarks)
+        await host.pool.start()
+    elif kind == "slots":
+        await host.heated(1, slots=room, program="inside")
+    else:
+        await host.heated(room, program="inside")
+    return host
 
 
 @pytest.fixture
@@ -52,3 +65,15 @@ async def either(request: pytest.FixtureRequest, host: Host) -> Host:
     else:
         await host.heated(2)
     return host
+
+
+@pytest.fixture(params=["processes", "slots", "inline"])
+async def inside(request: pytest.FixtureRequest, host: Host) -> Host:
+    """The same three, for the application whose triggers speak and ask."""
+    return await host_inside(host, request.param)
+
+
+@pytest.fixture(params=["process", "inline"])
+async def alone(request: pytest.FixtureRequest, host: Host) -> Host:
+    """The same with room for one operation."""
+    return await host_inside(host, request.param, room=1)

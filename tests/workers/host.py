@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from opwright.model.worker import StatusUpdate, Task
+from opwright.model.worker import Remark, StatusUpdate, Task
 from opwright.telemetry import listen
 from opwright.workers.pool import Pool
 from opwright.workers.processes import ProcessPool
@@ -24,8 +24,8 @@ QUICK = 0.00001  # seconds that a trigger is said to run, so that 50 may wait
 TOKEN = 77
 
 
-def command(slots: int = 1) -> Callable[[int], list[str]]:
-    return lambda fd: [sys.executable, "-m", "tests.workers.application", str(fd), str(slots)]
+def command(slots: int = 1, program: str = "application") -> Callable[[int], list[str]]:
+    return lambda fd: [sys.executable, "-m", f"tests.workers.{program}", str(fd), str(slots)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -42,6 +42,7 @@ class Host:
         self.updates: dict[int, StatusUpdate] = {}
         self.order: list[int] = []
         self.batches: list[int] = []
+        self.remarks: list[Remark] = []
         self.rooms = 0
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._numbers = count(1)
@@ -51,10 +52,12 @@ class Host:
     def close(self) -> None:
         self._forget()
 
-    def processes(self, size: int = 2, slots: int = 1, **options: Any) -> ProcessPool:
+    def processes(self, size: int = 2, slots: int = 1, program: str = "application", **options: Any) -> ProcessPool:
         """Make a process pool, and use it from now on."""
         options.setdefault("env", environment())
-        pool = ProcessPool(command(slots), size, on_updates=self.on_updates, on_room=self.on_room, **options)
+        pool = ProcessPool(
+            command(slots, program), size, on_updates=self.on_updates, on_room=self.on_room, on_remarks=self.on_remarks, **options
+        )
         self.pool = pool
         return pool
 
@@ -73,6 +76,12 @@ class Host:
             self.order.append(update.operation)
         self._changed.set()
 
+    def on_remarks(self, remarks: list[Remark]) -> None:
+        for remark in remarks:
+            assert remark.operation not in self.updates, f"came after its end: {remark}"
+        self.remarks += remarks
+        self._changed.set()
+
     def on_room(self) -> None:
         self.rooms += 1
         self._changed.set()
@@ -81,10 +90,10 @@ class Host:
         self.events.append((name, fields))
         self._changed.set()
 
-    def place(self, trigger: str, expected: float | None = None, **inputs: Any) -> int:
+    def place(self, trigger: str, expected: float | None = None, *, answers: tuple[str, ...] = (), **inputs: Any) -> int:
         """Place a task for which there must be room; returns its operation."""
         operation = next(self._numbers)
-        assert self.pool.place(Task(operation, TOKEN, 1, trigger, json.dumps(inputs)), expected)
+        assert self.pool.place(Task(operation, TOKEN, 1, trigger, json.dumps(inputs), answers), expected)
         return operation
 
     async def begin(self, trigger: str, expected: float | None = None, **inputs: Any) -> int:
@@ -93,6 +102,10 @@ class Host:
         operation = self.place(trigger, expected, path=str(path), **inputs)
         await file_appears(path)
         return operation
+
+    def said(self, operation: int) -> list[str]:
+        """The texts of its remarks so far."""
+        return [remark.text for remark in self.remarks if remark.operation == operation]
 
     def has_room(self, expected: float | None = None) -> bool:
         """Whether one more would be taken; takes it."""

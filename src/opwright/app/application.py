@@ -2,69 +2,87 @@
 
 from __future__ import annotations
 
-import os
+import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
+from dataclasses import replace
+from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
 
+from opwright.app.database import client_for
 from opwright.app.host import Host
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
 from opwright.errors import ConfigurationError, InvalidOperation
+from opwright.model.limit import Limit
 from opwright.model.options import Backoff, Options
+from opwright.model.submitter import hand_back_trigger
 from opwright.operations.call import Call
-from opwright.operations.client import Client
 from opwright.operations.handle import Handle
+from opwright.operations.queue import Queue
 from opwright.operations.registry import Registry
 from opwright.operations.request import Request
-from opwright.operations.trigger import Trigger, budgets
-from opwright.settings import Overrides, resolve
+from opwright.operations.submitter import Submitter, hand_back
+from opwright.operations.trigger import AsyncTrigger, PlainTrigger, Trigger, budgets
+from opwright.settings import Overrides, look_up, resolve
+from opwright.workers.runner import Around
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Preparing = TypeVar("Preparing", bound=Callable[[], Any])
+Surrounding = TypeVar("Surrounding", bound=Around)
 
 
 class _Decorator(Protocol):
     """``@ops.operation(…)``: the result of an async function is what it returns once awaited."""
 
     @overload
-    def __call__(self, function: Callable[P, Awaitable[R]]) -> Trigger[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap] # an async function is also one that returns something: the first holds
+        self, function: Callable[P, Awaitable[R]]
+    ) -> AsyncTrigger[P, R]: ...
     @overload
-    def __call__(self, function: Callable[P, R]) -> Trigger[P, R]: ...
+    def __call__(self, function: Callable[P, R]) -> PlainTrigger[P, R]: ...
 
 
-class TriggerOptions(TypedDict, total=False):
-    """What ``@ops.operation`` takes.
+class SubmitterOptions(TypedDict, total=False):
+    """What ``ops.submitter`` takes.
 
-    ``name``: what rows call it, by default the function's own. ``queue`` and ``priority``: where its operations go unless a
+    ``queue`` and ``priority``: where its operations go unless a
     submit says otherwise. ``retries``: how many errors may be followed by another attempt (0). ``recoveries``: how many deaths
     of its worker or host may (3). ``timeout``: seconds an attempt may take (no limit). ``backoff``: the pause before a retry, a
-    Backoff or a constant number of seconds (15 s, doubling to an hour).
+    Backoff or a constant number of seconds (15 s, doubling to an hour). ``capture``: what it prints and logs goes into the log of
+    its operation too (no). ``limit``: how many of its operations may run at once, or begin in a period, over all hosts (no limit).
     """
 
-    name: str
     queue: str
     priority: int
     retries: int
     recoveries: int
     timeout: float | None
     backoff: Backoff | float
+    capture: bool
+    limit: Limit | None
+
+
+class TriggerOptions(SubmitterOptions, total=False):
+    """What ``@ops.operation`` takes: also ``name``, what rows call it, by default the function's own name."""
+
+    name: str
 
 
 class Opwright:
     """An application and the database in which its operations live.
 
-    ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``; without one, the variable ``OPWRIGHT_URL``. ``schema``:
-    of the tables (a prefix on SQLite). Make it at the top level of a module, so that worker processes can import it.
+    ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``. ``schema``: of the tables (a prefix on SQLite). What is
+    left out comes from ``OPWRIGHT_URL`` and ``OPWRIGHT_SCHEMA``, then from ``opwright.toml``; ``sources`` remembers from where.
+    Make it at the top level of a module, so that worker processes can import it.
     Raises ConfigurationError for an address that cannot work.
     """
 
-    def __init__(self, url: str | None = None, *, schema: str = "opwright", clock: Clock | None = None) -> None:
-        url = url or os.environ.get("OPWRIGHT_URL")
-        if not url:
-            raise ConfigurationError("no database: write Opwright('sqlite:///file.db') or set OPWRIGHT_URL")
-        self.clock = clock or SystemClock()
-        self.client = Client(url, self.clock, schema)
+    def __init__(self, url: str | None = None, *, schema: str | None = None, clock: Clock | None = None) -> None:
+        arguments = {"url": url or None, "schema": schema}
+        found = look_up({name: value for name, value in arguments.items() if value is not None})
+        self.client = client_for(found, clock or SystemClock())
+        self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
@@ -80,9 +98,11 @@ class Opwright:
         await self.client.release()
 
     @overload
-    def operation(self, function: Callable[P, Awaitable[R]], /) -> Trigger[P, R]: ...
+    def operation(  # type: ignore[overload-overlap] # the same
+        self, function: Callable[P, Awaitable[R]], /
+    ) -> AsyncTrigger[P, R]: ...
     @overload
-    def operation(self, function: Callable[P, R], /) -> Trigger[P, R]: ...
+    def operation(self, function: Callable[P, R], /) -> PlainTrigger[P, R]: ...
     @overload
     def operation(
         self,
@@ -94,13 +114,15 @@ class Opwright:
         recoveries: int = ...,
         timeout: float | None = ...,
         backoff: Backoff | float = ...,
+        capture: bool = ...,
+        limit: Limit | None = ...,
     ) -> _Decorator: ...
     def operation(self, function: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] # mypy wants each keyword spelt twice
         """Register a function, synchronous or not, as a trigger; the options are those of TriggerOptions.
 
         Raises ConfigurationError when the name is taken, InvalidOperation when an option does not fit.
         """
-        unknown = options.keys() - TriggerOptions.__annotations__.keys()
+        unknown = options.keys() - get_type_hints(TriggerOptions).keys()
         if unknown:
             raise TypeError(f"operation() takes no option {', '.join(sorted(unknown))}")
         given = cast("TriggerOptions", options)
@@ -116,9 +138,56 @@ class Opwright:
         )
         request = Request(queue=options.get("queue", "default"), priority=options.get("priority", 0))
         name = options.get("name") or function.__name__
-        trigger: Trigger[..., Any] = Trigger(function, self.client, name, budget, request)
+        capture = options.get("capture", False)
+        kind: type[Trigger[..., Any]] = AsyncTrigger if inspect.iscoroutinefunction(function) else PlainTrigger
+        trigger = kind(function, self.client, name, budget, request, capture=capture, limit=options.get("limit"))
         self.registry.add(trigger)
         return trigger
+
+    def worker(self, function: Preparing) -> Preparing:
+        """Register what each worker process does before it is ready, in the loop that the triggers will run in.
+
+        A function without parameters, synchronous or not; or a generator function that yields once, which goes on from there
+        when the worker leaves. They run in the order of their registration, and go on in the reverse. Raises ConfigurationError.
+        """
+        self.registry.preparations.add(function)
+        return function
+
+    def around(self, function: Surrounding) -> Surrounding:
+        """Wrap a generator function around every attempt of every trigger, the first registered outermost.
+
+        It takes the Current of the attempt and yields once: what stands before that runs in the attempt's own context, and the
+        trigger's exception is raised at the ``yield``, where it can be seen and not be stopped. Raises ConfigurationError.
+        """
+        self.registry.wrap(function)
+        return function
+
+    @overload
+    def submitter(
+        self, name: str, submitter: Submitter[P, Awaitable[R]], **options: Unpack[SubmitterOptions]
+    ) -> Trigger[P, R]: ...
+    @overload
+    def submitter(self, name: str, submitter: Submitter[P, R], **options: Unpack[SubmitterOptions]) -> Trigger[P, R]: ...
+    def submitter(self, name: str, submitter: Any, **options: Any) -> Any:
+        """Register an object that does the work of its own operations, and gets each one back when it has ended.
+
+        Returns the trigger of its ``handle``, by which its operations are submitted; the options are those of ``operation``. With
+        ``options(submitter=…)`` it also gets back operations of other triggers. Its ``done``, ``failed`` and ``cancelled`` are
+        called by operations of their own, each with a HandedBack, and are tried again when they fail.
+        Raises ConfigurationError when the name is taken or the object has no ``handle``.
+        """
+        handle = getattr(submitter, "handle", None)
+        if not callable(handle):
+            raise ConfigurationError(f"submitter {name!r}: {submitter!r} has no method `handle` to do the work with")
+        function = hand_back(self.client, self.registry, name, submitter)
+        work = self._register(handle, cast("TriggerOptions", {**options, "name": name}))
+        self._register(function, {"name": hand_back_trigger(name)})
+        work.request = replace(work.request, submitter=name)
+        return work
+
+    def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
+        """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""
+        return Queue(self.client, name, limit)
 
     def submit(self, trigger: str, /, **inputs: Any) -> Call[Handle[Any]]:
         """Submit by the name of a trigger. Raises UnknownTrigger, InvalidOperation."""
@@ -133,7 +202,7 @@ class Opwright:
 
     def host(self, **settings: Unpack[Overrides]) -> Host:
         """A host of this application, to be entered (``async with``) or run. Raises ConfigurationError."""
-        return Host(self.client, self.registry, resolve(settings), self.clock, self.target)
+        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target)
 
     def target(self) -> Target:
         """Where worker processes import this application from. Raises ConfigurationError when they cannot."""

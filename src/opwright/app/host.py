@@ -22,6 +22,7 @@ from opwright.scheduler.housekeeping import Housekeeping
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.scheduler.scheduler import Rhythm, Scheduler
 from opwright.scheduler.settler import Settler
+from opwright.scheduler.verdicts import Patience
 from opwright.service import Service
 from opwright.settings import Settings
 from opwright.store.queue import Marked
@@ -57,7 +58,7 @@ class Host:
         self._housekeeping: Housekeeping
         self._unhook: Callable[[], None] = lambda: None
         self._started = False
-        self._marked: dict[int, int] = {}
+        self._marked: dict[int, Marked] = {}
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -165,9 +166,14 @@ class Host:
             f"{socket.gethostname()}:{os.getpid()}", os.getpid(), VERSION, settings.queues, self._registry.names()
         )
         terms = Terms(settings.lease, settings.renew, margin=min(2.0, settings.renew / 2))
-        self._lease = Lease(store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost)
-        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed, self._returned)
-        rhythm = Rhythm(settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues)
+        self._lease = Lease(
+            store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost, workers=self.workers
+        )
+        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed)
+        rhythm = Rhythm(
+            settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues,
+            patience=Patience(settings.wait_interval, settings.waits),
+        )  # fmt: skip
         self._scheduler = Scheduler(
             queue=store.queue, pool=lambda: self._pool, lease=self._lease, settler=self._settler, rhythm=rhythm,
             triggers=self._registry.names(), clock=self._clock,
@@ -186,12 +192,14 @@ class Host:
         settings, scheduler = self.settings, self._scheduler
         if settings.pool == "inline":
             return InlinePool(
-                self._registry, slots=settings.slots or INLINE_SLOTS, on_updates=scheduler.updates, on_room=scheduler.room
-            )
+                self._registry, slots=settings.slots or INLINE_SLOTS,
+                on_updates=scheduler.updates, on_remarks=scheduler.remarks, on_room=scheduler.room,
+            )  # fmt: skip
         slots = settings.slots or 1
         before = child.command(self._target(), slots)
         return ProcessPool(
-            lambda fd: [*before, str(fd)], settings.workers, on_updates=scheduler.updates, on_room=scheduler.room,
+            lambda fd: [*before, str(fd)], settings.workers,
+            on_updates=scheduler.updates, on_remarks=scheduler.remarks, on_room=scheduler.room,
             recycle_after=settings.recycle_after, recycle_memory=_bytes(settings.recycle_megabytes),
         )  # fmt: skip
 
@@ -203,6 +211,11 @@ class Host:
     def _returned(self) -> None:
         """Something is ready again: no host is to wait for its heartbeat to see it."""
         self._scheduler.news()
+        self._store.engine.notify()
+
+    def _freed(self) -> None:
+        """A slot may have fallen free, or something was handed back: place it, and let other hosts look too."""
+        self._scheduler.freed()
         self._store.engine.notify()
 
     async def _renewed(self, renewal: Renewal) -> None:
@@ -218,9 +231,13 @@ class Host:
     async def _mark_long_running(self) -> None:
         since = self._clock.now() - round(self.settings.renew * 1e6)
         long = [running for running in self._pool.running().values() if running.begun < since]
-        fresh = [running for running in long if self._marked.get(running.operation) != running.token]
-        await self._store.queue.mark([Marked(one.operation, one.token, one.pid, one.begun, one.begun) for one in fresh])
-        self._marked = {running.operation: running.token for running in long}
+        touched = self._scheduler.holdings.touched
+        marks = {
+            one.operation: Marked(one.operation, one.token, one.pid, one.begun, touched.get(one.operation, one.begun))
+            for one in long
+        }
+        await self._store.queue.mark([mark for mark in marks.values() if self._marked.get(mark.operation) != mark])
+        self._marked = marks
 
     async def _lost(self) -> None:
         """Another host has what this one held: end the workers, drop everything, start afresh."""

@@ -12,8 +12,7 @@ from opwright.admin.check import Finding, Verdict, check_application, check_data
 from opwright.admin.words import address
 from opwright.cli.exits import Exit
 from opwright.cli.output import columns, console, examples, json_text, show
-from opwright.cli.places import address_given, awaited, json_option, url_option
-from opwright.clock import SystemClock
+from opwright.cli.places import awaited, client_given, json_option, url_option
 from opwright.errors import OpwrightError
 from opwright.operations.client import Client
 
@@ -34,7 +33,7 @@ def check(target: str | None, url: str | None, *, as_json: bool) -> int:
     """
     if target and url:
         raise click.UsageError("give TARGET or --url, not both", click.get_current_context())
-    findings = _of_target(target) if target else _of_address(address_given(url))
+    findings = _of_target(target) if target else _of_address(url)
     show(json_text(findings)) if as_json else show(*_lines(findings))
     return Exit.FAILED if any(finding.verdict is Verdict.WRONG for finding in findings) else Exit.FINE
 
@@ -50,9 +49,9 @@ def _of_target(target: str) -> list[Finding]:
     return [found, *check_application(application), *_of_client(application.client, triggers)]
 
 
-def _of_address(url: str) -> list[Finding]:
+def _of_address(url: str | None) -> list[Finding]:
     try:
-        client = Client(url, SystemClock(), "opwright")
+        client = client_given(url)
     except OpwrightError as error:
         return [wrong("address", address(str(error)))]
     return _of_client(client, None)

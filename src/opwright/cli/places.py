@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,9 +10,11 @@ import click
 
 from opwright.admin.application import load
 from opwright.admin.words import address
+from opwright.app.database import client_for
 from opwright.clock import SystemClock
 from opwright.errors import StoreError
 from opwright.operations.client import Client
+from opwright.settings import Database, look_up
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,15 +31,15 @@ def client_of(target: str | None, url: str | None) -> Client:
         raise click.UsageError("give TARGET or --url, not both", click.get_current_context())
     if target:
         return load(target).client
-    return Client(address_given(url), SystemClock(), "opwright")
+    return client_given(url)
 
 
-def address_given(url: str | None) -> str:
-    """The address, from ``--url`` or the environment."""
-    found = url or os.environ.get("OPWRIGHT_URL")
-    if not found:
+def client_given(url: str | None) -> Client:
+    """The way to the database of ``--url``, or else of the settings. Raises ConfigurationError, UsageError."""
+    found = look_up({"url": url} if url else {})
+    if not found.build(Database).url:
         raise click.UsageError("name the application (TARGET), give --url, or set OPWRIGHT_URL", click.get_current_context())
-    return found
+    return client_for(found, SystemClock())
 
 
 def awaited(coroutine: Coroutine[Any, Any, T], url: str) -> T:

@@ -52,6 +52,8 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
 @_setting("stop_grace", float, "Seconds that running operations have when the host stops.")
 @_setting("kill_after", float, "Seconds between asking a worker to end and killing it.")
 @_setting("unknown_after", float, "Seconds after which an operation fails whose trigger no live host knows.")
+@_setting("wait_interval", float, "Seconds that an operation stays in WAIT when nobody answers.")
+@_setting("waits", int, "Waits in a row that nobody answered, after which an operation fails.")
 @_setting("recycle_after", int, "Operations after which a worker process is replaced.")
 @_setting("recycle_megabytes", int, "Memory above which a worker process is replaced.")
 @click.option(
@@ -65,8 +67,8 @@ def run(target: str, queues: tuple[str, ...], log_level: str, **settings: Any) -
     """Run a host of the application TARGET: it heats its workers and carries out operations.
 
     SIGTERM or SIGINT (Ctrl-C) stops it in good order: nothing new is begun, what runs may finish within --stop-grace, the
-    rest goes back to the queue. A second signal does not wait. Each setting may also stand in the environment:
-    OPWRIGHT_WORKERS=4.
+    rest goes back to the queue. A second signal does not wait. Each setting may also stand in the environment
+    (OPWRIGHT_WORKERS=4) or in opwright.toml; `opwright settings` shows them.
     """
     application = load(target)
     configure_logging(log_level)

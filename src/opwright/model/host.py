@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import msgspec
 
+from opwright.model.worker import Worker
+
 
 class HostState(IntEnum):
     """Where a host stands."""
@@ -29,6 +31,7 @@ class Host(msgspec.Struct, frozen=True):
     queues: tuple[str, ...] | None
     triggers: tuple[str, ...]
     age: int
+    workers: tuple[Worker, ...] = ()  # as of the last renewal
 
 
 class Renewal(msgspec.Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 
 import msgspec
 
@@ -27,7 +26,7 @@ class Limit(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if type(self.n) is not int or not 1 <= self.n <= MOST:
             raise InvalidOperation(f"limit: n: {self.n!r} is not a whole number from 1 to {MOST}", field="limit")
-        if self.by is not None and (not isinstance(self.by, str) or not self.by.isidentifier()):
+        if self.by is not None and not str(self.by).isidentifier():
             raise InvalidOperation(f"limit: by: {self.by!r} is not the name of an input", field="limit")
         if self.per is not None and not _is_time(self.per):
             raise InvalidOperation(f"limit: per: {self.per!r} is not a positive number of seconds", field="limit")
@@ -41,4 +40,4 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 def _is_time(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and SHORTEST <= value <= LONGEST  # type: ignore[arg-type,operator]
+    return type(value) in (int, float) and SHORTEST <= value <= LONGEST  # type: ignore[operator]

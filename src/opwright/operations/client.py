@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from opwright.clock import Clock
 from opwright.errors import DuplicateRow, InvalidOperation
-from opwright.model.ids import new_ids
+from opwright.model.limit import Limit
 from opwright.model.operation import NewOperation
 from opwright.operations.call import Call
-from opwright.operations.handle import Handle
+from opwright.operations.draft import drafts, redraw
+from opwright.operations.handle import Batch, Handle
+from opwright.operations.keeping import kept_submits
 from opwright.operations.portal import in_portal, portal
 from opwright.operations.request import Request
+from opwright.operations.transaction import joined_connection
 from opwright.operations.trigger import Trigger
 from opwright.operations.waiting import Waiting
 from opwright.store import submits
@@ -22,20 +27,42 @@ from opwright.store.foreign import Foreign, recognise
 from opwright.store.store import Store, engine_for
 
 R = TypeVar("R")
+T = TypeVar("T")
 Opened = tuple[Store, Waiting]
+
+
+class Asking(Protocol):
+    """What makes a submit that is to be awaited."""
+
+    def __call__(self, what: str, run: Callable[[], Coroutine[Any, Any, T]], /) -> Call[T]: ...
 
 
 class Client:
     """Submits, and hands out what answers questions."""
 
     def __init__(self, url: str, clock: Clock, schema: str) -> None:
+        self.limits: dict[str, Limit] = {}  # of queues, by name
+        self.surroundings: Callable[[], object | None] = _nothing  # the connection that a framework gives all code of a request
+        self.asking: Asking = Call  # how submits are asked for; tests may have them carried out before they return
+        self._wakers: list[Callable[[], None]] = []
+        self._settle_at(url, clock, schema)
+
+    def _settle_at(self, url: str, clock: Clock, schema: str) -> None:
+        self.shape = engine_for(url, clock, schema)  # never opened: it says what the statements look like
         self.url = url
         self.clock = clock
-        self._shape = engine_for(url, clock, schema)  # never opened: it says what the statements look like
-        self.schema = self._shape.schema  # the address may name another
+        self.schema = self.shape.schema  # the address may name another
         self._stores: dict[asyncio.AbstractEventLoop, asyncio.Task[Opened]] = {}
         self._users: dict[asyncio.AbstractEventLoop, int] = {}
-        self._wakers: list[Callable[[], None]] = []
+
+    def move(self, url: str, clock: Clock, schema: str) -> Callable[[], None]:
+        """Work on another database until the returned function is called; what is open of this one stays open.
+
+        Every trigger holds this very client, so all of them move. Raises ConfigurationError.
+        """
+        before = {name: vars(self)[name] for name in ("url", "clock", "schema", "shape", "_stores", "_users")}
+        self._settle_at(url, clock, schema)
+        return lambda: vars(self).update(before)
 
     async def store(self) -> Store:
         """The store of the running event loop."""
@@ -75,6 +102,15 @@ class Client:
             await waiting.stop()
             await store.close()
 
+    def close_everywhere(self) -> None:
+        """Close the stores of all event loops, from a thread in which none runs."""
+        self._forget_closed_loops()
+        for loop in tuple(self._stores):
+            if loop.is_running():
+                asyncio.run_coroutine_threadsafe(self.close(), loop).result()
+            else:
+                loop.run_until_complete(self.close())
+
     def on_wake(self, waker: Callable[[], None]) -> Callable[[], None]:
         """Call ``waker`` (from any thread) when this process has submitted or cancelled; returns what ends it."""
         self._wakers.append(waker)
@@ -93,20 +129,48 @@ class Client:
 
     def submit(self, trigger: Trigger[Any, R], inputs: str, request: Request) -> Call[Handle[R]]:
         """One operation of a trigger."""
-        (operation,) = _operations(trigger, [inputs], request)
-        if request.on is not None:
-            return self._join(request, _plan(operation, request), lambda holder: Handle(self, holder, trigger))
-        return Call(f"{trigger.name}.submit()", lambda: self._submit(trigger, operation, request))
+        (operation,) = drafts(trigger, [inputs], request, self.limits)
+        if (on := self._connection(request)) is not None:
+            return self._join(on, request, _plan(operation, request), lambda holder: Handle(self, holder, trigger))
+        if operation.key is None and (kept := kept_submits()) is not None:
+            return _keep(kept, [operation], Handle(self, operation.id, trigger))
+        return self.asking(f"{trigger.name}.submit()", lambda: self._submit(trigger, operation, request))
 
-    def submit_many(self, trigger: Trigger[Any, R], inputs: list[str], request: Request) -> Call[list[Handle[R]]]:
-        """Many operations of a trigger, all or none."""
+    def submit_many(
+        self, trigger: Trigger[Any, R], inputs: list[str], request: Request, then: tuple[Trigger[Any, Any], str] | None = None
+    ) -> Call[Batch[R]]:
+        """Many operations of a trigger, all or none; ``then`` one of another trigger, with its inputs, that follows them."""
         if request.key is not None:
             raise InvalidOperation("key: a key names one operation; submit with keys one by one", field="key")
-        operations = _operations(trigger, inputs, request)
-        if request.on is not None:
-            handles = [Handle(self, operation.id, trigger) for operation in operations]
-            return self._join(request, submits.submit(operations), lambda _: handles)
-        return Call(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations))
+        operations = drafts(trigger, inputs, request, self.limits)
+        if then is not None:
+            operations += self._follower(operations, *then)
+        if not operations:
+            nothing: Batch[R] = Batch([])
+            return Call("submit_many()", lambda: _soon(lambda: nothing), lambda: nothing)
+        if (on := self._connection(request)) is not None:
+            plan = submits.submit(operations)
+            return self._join(on, request, plan, lambda _: self._batch(trigger, operations, then))
+        if (kept := kept_submits()) is not None:
+            return _keep(kept, operations, self._batch(trigger, operations, then))
+        return self.asking(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations, then))
+
+    def _follower(self, operations: list[NewOperation], then: Trigger[Any, Any], inputs: str) -> list[NewOperation]:
+        request = replace(then.request, after=tuple(operation.id for operation in operations) or None)
+        return drafts(then, [inputs], request, self.limits)
+
+    def _batch(
+        self, trigger: Trigger[Any, R], operations: list[NewOperation], then: tuple[Trigger[Any, Any], str] | None
+    ) -> Batch[R]:
+        handles = [Handle(self, operation.id, trigger) for operation in operations]
+        return Batch(handles) if then is None else Batch(handles[:-1], Handle(self, operations[-1].id, then[0]))
+
+    def _connection(self, request: Request) -> object | None:
+        """The connection that a submit joins: the one given, that of a transaction around it, or the framework's own."""
+        for on in (request.on, joined_connection()):
+            if on is not None:
+                return on
+        return self.surroundings()
 
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
         if operation.key is None:
@@ -116,10 +180,12 @@ class Client:
         self.wake()
         return Handle(self, identifier, trigger)
 
-    async def _submit_many(self, trigger: Trigger[Any, R], operations: list[NewOperation]) -> list[Handle[R]]:
-        identifiers = await self._write(operations) if operations else []
+    async def _submit_many(
+        self, trigger: Trigger[Any, R], operations: list[NewOperation], then: tuple[Trigger[Any, Any], str] | None
+    ) -> Batch[R]:
+        await self._write(operations)
         self.wake()
-        return [Handle(self, identifier, trigger) for identifier in identifiers]
+        return self._batch(trigger, operations, then)
 
     async def _write(self, operations: list[NewOperation]) -> list[int]:
         """Write operations without a key; their ids. Another process may have drawn the same ids: then once more with others."""
@@ -127,32 +193,45 @@ class Client:
         try:
             await gateway.submit(operations)
         except DuplicateRow:
-            for operation, fresh in zip(operations, new_ids(len(operations)), strict=True):
-                operation.id = fresh
+            redraw(operations)
             await gateway.submit(operations)
         return [operation.id for operation in operations]
 
-    def _join(self, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
+    def _join(self, on: object, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""
-        foreign = recognise(request.on, self._shape)
+        foreign = recognise(on, self.shape)
+        play = partial(self._told, foreign, plan, request)
+        return Call("submit(on=…)", lambda: _play(foreign, play(), answer), lambda: answer(foreign.play(play())))
+
+    def _told(self, foreign: Foreign, plan: Plan[Any], request: Request) -> Plan[Any]:
+        """The plan whose notification goes after the caller's commit, or in one of its statements; decided when it is played."""
         if request.notify and not (self._can_tell() and foreign.after_commit(self._tell)):
-            plan = _notified(plan)
-        return Call("submit(on=…)", lambda: _play(foreign, plan, answer), lambda: answer(foreign.play(plan)))
+            return _notified(plan)
+        return plan
 
     def _can_tell(self) -> bool:
         """Whether we can notify by ourselves after the caller's commit; on SQLite there is nothing to send."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return self._shape.dialect.name == "sqlite"
-        return self._shape.dialect.name == "sqlite" or loop in self._stores
+        return self.shape.dialect.name == "sqlite" or self._speaker() is not None
+
+    def _speaker(self) -> tuple[asyncio.AbstractEventLoop, Store] | None:
+        """A store that is open and can notify: that of the running event loop, else of one that runs in another thread."""
+        here = _running_loop()
+        open_now = [
+            (loop, task.result()[0]) for loop, task in tuple(self._stores.items()) if loop.is_running() and _is_open(task)
+        ]
+        return min(open_now, key=lambda pair: pair[0] is not here, default=None)
 
     def _tell(self) -> None:
-        """After the caller's commit: wake our own hosts, and other processes through our own connection if there is one."""
+        """After the caller's commit, in its thread: wake our own hosts, and other processes through our own connection."""
         self.wake()
-        task = self._stores.get(asyncio.get_running_loop())
-        if task is not None and task.done() and not task.exception():
-            task.result()[0].engine.notify()
+        speaker = self._speaker()
+        if speaker is None:  # closed meanwhile: hosts elsewhere find it at their heartbeat
+            return
+        loop, store = speaker
+        if loop is _running_loop():
+            store.engine.notify()
+        else:
+            loop.call_soon_threadsafe(store.engine.notify)
 
     async def _opened(self) -> Opened:
         loop = asyncio.get_running_loop()
@@ -177,14 +256,22 @@ class Client:
                 task.result()[0].engine.abandon()
 
 
-def _operations(trigger: Trigger[Any, Any], inputs: Sequence[str], request: Request) -> list[NewOperation]:
-    return [
-        NewOperation(
-            id=identifier, trigger=trigger.name, queue=request.queue, inputs=text, priority=request.priority,
-            options=trigger.options_text, due=request.due, wait=request.wait, key=request.key,
-        )
-        for identifier, text in zip(new_ids(len(inputs)), inputs, strict=True)
-    ]  # fmt: skip
+def _nothing() -> None:
+    """No framework gives a connection."""
+
+
+def _keep(kept: list[NewOperation], operations: list[NewOperation], answer: T) -> Call[T]:
+    """Keep drafts for the transaction that ends the running operation; they are known by their ids already."""
+
+    def keep() -> T:
+        kept.extend(operations)
+        return answer
+
+    return Call("submit()", lambda: _soon(keep), keep)
+
+
+async def _soon(answer: Callable[[], T]) -> T:
+    return answer()
 
 
 def _plan(operation: NewOperation, request: Request) -> Plan[int]:
@@ -198,6 +285,17 @@ def _notified(plan: Plan[Any]) -> Plan[Any]:
     answer = yield from plan
     yield call("notify_within")
     return answer
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _is_open(task: asyncio.Task[Opened]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 async def _play(foreign: Foreign, plan: Plan[Any], answer: Callable[[Any], Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from opwright.errors import OperationCancelled, OperationFailed
 from opwright.model.operation import Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.operations.call import Call
+from opwright.operations.payload import plain_value
 from opwright.operations.waiting import LONGEST, SHORTEST
 from opwright.store.operations import Ending
 
@@ -25,11 +26,12 @@ R = TypeVar("R")
 
 
 class Update(msgspec.Struct, frozen=True):
-    """One thing that happened to an operation: a new status, or a line of its log."""
+    """One thing that happened to an operation: a new status, or a line of its log; ``fraction`` tells how far it is."""
 
     at: datetime
     status: Status
     text: str | None = None
+    fraction: float | None = None
 
 
 class Handle(Generic[R]):
@@ -70,6 +72,29 @@ class Handle(Generic[R]):
         """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended already."""
         return Call("cancel()", self._cancel)
 
+    def resume(self, value: Any = None) -> Call[bool]:
+        """Give a value to its next ``operation.wait()``; if it waits now, it goes on at once. False when it had ended already.
+
+        Raises InvalidOperation for a value that has no form in JSON.
+        """
+        text = plain_value("value", value)
+        return Call("resume()", lambda: self._resume(text))
+
+    def retry(self) -> Call[Handle[R]]:
+        """Submit it once more, as it was, now that it has ended; the handle of the new operation.
+
+        Raises InvalidOperation while it has not ended, KeyTaken when another operation holds its key, OperationNotFound.
+        """
+        return Call("retry()", self._retry)
+
+    def children(self) -> Call[list[Handle[Any]]]:
+        """What its trigger has submitted, the oldest first."""
+        return Call("children()", self._children)
+
+    def predecessors(self) -> Call[list[Handle[Any]]]:
+        """What it follows: the operations given as ``after``, or those of the ``submit_many`` that it concludes."""
+        return Call("predecessors()", self._predecessors)
+
     async def follow(self) -> AsyncIterator[Update]:
         """The changes of its status, as a look now and then sees them, and every line of its log, until it has ended."""
         store = await self._client.store()
@@ -79,7 +104,7 @@ class Handle(Generic[R]):
             operation = await store.operations.get(self.id)
             for note in await store.operations.notes(self.id, position):
                 position, pause = note.id, SHORTEST
-                yield Update(moment(note.at), operation.status, note.text)
+                yield Update(moment(note.at), operation.status, note.text, note.fraction)
             if operation.status is not seen:
                 seen, pause = operation.status, SHORTEST
                 yield Update(_changed(operation), seen)
@@ -97,6 +122,24 @@ class Handle(Generic[R]):
         answer = await store.operations.cancel(self.id, "cancelled by its submitter")
         self._client.wake()
         return answer != "nothing"
+
+    async def _resume(self, value: str) -> bool:
+        found = await (await self._client.store()).operations.resume(self.id, value)
+        self._client.wake()
+        return found
+
+    async def _retry(self) -> Handle[R]:
+        again = await (await self._client.store()).operations.retry(self.id)
+        self._client.wake()
+        return Handle(self._client, again, self._trigger)
+
+    async def _children(self) -> list[Handle[Any]]:
+        found = await (await self._client.store()).operations.children(self.id)
+        return [Handle(self._client, child) for child in found]
+
+    async def _predecessors(self) -> list[Handle[Any]]:
+        found = await (await self._client.store()).operations.predecessors(self.id)
+        return [Handle(self._client, one) for one in found]
 
     async def _result(self, timeout: float | None) -> R:
         waiting = await self._client.waiting()
@@ -116,6 +159,14 @@ class Handle(Generic[R]):
         if self._trigger is not None:
             return self._trigger.result.decode(result)  # type: ignore[no-any-return]
         return msgspec.json.decode(result) if result is not None else None  # type: ignore[return-value]
+
+
+class Batch(list[Handle[R]]):
+    """The handles of ``submit_many``, in the order of the inputs; ``then`` is the operation that follows them all."""
+
+    def __init__(self, handles: Iterable[Handle[R]], then: Handle[Any] | None = None) -> None:
+        super().__init__(handles)
+        self.then = then
 
 
 def _changed(operation: Operation) -> datetime:

@@ -54,6 +54,17 @@ class Inputs:
         values = self._decoder.decode(text)
         return {name: value for name in self._names if (value := getattr(values, name)) is not msgspec.UNSET}
 
+    def value(self, text: str, name: str) -> str:
+        """The JSON text of one input, or of its default. Raises InvalidOperation when there is no such input."""
+        if name not in self._names:
+            raise InvalidOperation(
+                f"limit: by: {self._trigger} has no input {name!r}, only {', '.join(self._names)}", field="limit"
+            )
+        stored = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        if name in stored:
+            return bytes(stored[name]).decode()
+        return _encoder.encode(self._signature.parameters[name].default).decode()
+
     def _misfit(self, text: str) -> InvalidOperation:
         named = re.search(r"'(\w+)'", text)
         expected = ", ".join(self._names) or "nothing"
@@ -210,3 +221,8 @@ def _refuse_foreign(info: Any) -> None:
             stack.extend(getattr(info, name) for name in info.__struct_fields__)
         elif isinstance(info, tuple):
             stack.extend(info)
+
+
+def plain_value(what: str, value: Any) -> str:
+    """Any value as JSON text. Raises InvalidOperation."""
+    return _checked(what, lambda: None, {"result": value}, single=True)

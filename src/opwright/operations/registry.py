@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from opwright.errors import ConfigurationError, UnknownTrigger
+from opwright.operations.preparation import Preparations
 from opwright.operations.trigger import Trigger
+from opwright.workers.around import checked
+from opwright.workers.runner import Around
 
 
 class Registry:
-    """What this program knows how to run."""
+    """What this program knows how to run, and what it does around that."""
 
     def __init__(self) -> None:
         self._triggers: dict[str, Trigger[Any, Any]] = {}
+        self.preparations = Preparations()
+        self.arounds: tuple[Around, ...] = ()
 
     def __iter__(self) -> Iterator[Trigger[Any, Any]]:
         return iter(self._triggers.values())
@@ -26,6 +31,18 @@ class Registry:
                 f"two functions want to be the trigger {trigger.name!r}: {_place(known)} and {_place(trigger)}; give one a name="
             )
         self._triggers[trigger.name] = trigger
+
+    def wrap(self, around: Around) -> None:
+        """Wrap this around every attempt, inside of what is there. Raises ConfigurationError when it cannot be."""
+        self.arounds = (*self.arounds, checked(around))
+
+    async def set_up(self) -> None:
+        """Make ready what the triggers need."""
+        await self.preparations.set_up()
+
+    async def tear_down(self) -> None:
+        """Undo that."""
+        await self.preparations.tear_down()
 
     def find(self, trigger: str) -> Trigger[Any, Any] | None:
         """The trigger of that name, if there is one."""

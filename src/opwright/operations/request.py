@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from opwright.model.options import LARGEST_PRIORITY, LONGEST_NAME, SMALLEST_PRIO
 
 _NAME = re.compile(r"[^\s\x00-\x1f\ud800-\udfff](?:[^\x00-\x1f\ud800-\udfff]*[^\s\x00-\x1f\ud800-\udfff])?")
 LONGEST_DELAY = 100 * 365 * 86_400
+MOST_PREDECESSORS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,20 @@ class Request:
     on_conflict: OnConflict = OnConflict.FAIL
     on: object | None = None
     notify: bool = True
+    submitter: str | None = None
+    after: tuple[int, ...] | None = None
+    despite: bool | None = None  # None reads False; left out of what is written
 
-    def changed(self, *, start_at: datetime | None, delay: float | None, on_conflict: str | None, **plain: Any) -> Request:
+    def changed(
+        self,
+        *,
+        start_at: datetime | None,
+        delay: float | None,
+        on_conflict: str | None,
+        submitter: object,
+        after: object,
+        **plain: Any,
+    ) -> Request:
         """The request with what was given in its place. Raises InvalidOperation, which names the option."""
         given = {name: value for name, value in plain.items() if value is not None}
         if start_at is not None and delay is not None:
@@ -40,6 +54,10 @@ class Request:
             given |= {"due": None, "wait": _pause(delay)}
         if on_conflict is not None:
             given["on_conflict"] = _conflict(on_conflict)
+        if submitter is not None:
+            given["submitter"] = checked_name("submitter", getattr(submitter, "name", submitter))
+        if after is not None:
+            given["after"] = _predecessors(after)
         return replace(self, **given)
 
     def __post_init__(self) -> None:
@@ -82,3 +100,16 @@ def _conflict(value: object) -> OnConflict:
     except ValueError:
         names = ", ".join(option.value for option in OnConflict)
         raise InvalidOperation(f"on_conflict: {value!r} is none of {names}", field="on_conflict") from None
+
+
+def _predecessors(value: object) -> tuple[int, ...] | None:
+    """The ids of the operations to follow, each once."""
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise InvalidOperation(f"after: {value!r} is no list of handles", field="after")
+    found: dict[Any, None] = dict.fromkeys(getattr(one, "id", one) for one in value)
+    for one in found:
+        if type(one) is not int or not 0 < one < 1 << 63:
+            raise InvalidOperation(f"after: {one!r} is neither a handle nor the id of an operation", field="after")
+    if len(found) > MOST_PREDECESSORS:
+        raise InvalidOperation(f"after: {len(found):,} operations; at most {MOST_PREDECESSORS:,} can be followed", field="after")
+    return tuple(found) or None

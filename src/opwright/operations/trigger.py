@@ -6,11 +6,12 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
 
 import msgspec
 
 from opwright.errors import InvalidOperation
+from opwright.model.limit import Limit
 from opwright.model.options import Backoff, Options
 from opwright.operations.payload import Inputs, Result
 from opwright.operations.request import Request, checked_name
@@ -18,7 +19,7 @@ from opwright.operations.request import Request, checked_name
 if TYPE_CHECKING:
     from opwright.operations.call import Call
     from opwright.operations.client import Client
-    from opwright.operations.handle import Handle
+    from opwright.operations.handle import Batch, Handle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,15 +29,25 @@ class Trigger(Generic[P, R]):
     """A function that operations run. Calling it runs the plain function here and now; ``submit`` makes it an operation."""
 
     def __init__(
-        self, function: Callable[P, R | Awaitable[R]], client: Client, name: str, options: Options, request: Request
+        self,
+        function: Callable[P, R | Awaitable[R]],
+        client: Client,
+        name: str,
+        options: Options,
+        request: Request,
+        *,
+        capture: bool = False,
+        limit: Limit | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = checked_name("name", name)
         self.budget = options
+        self.capture = capture
+        self.limit = _checked_limit(limit, function)
         self.is_async = inspect.iscoroutinefunction(function)
-        self._client = client
-        self._request = request
+        self.client = client
+        self.request = request
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R | Awaitable[R]:
         return self.function(*args, **kwargs)
@@ -64,12 +75,22 @@ class Trigger(Generic[P, R]):
 
         Raises InvalidOperation at once when the inputs do not fit; nothing is stored then.
         """
-        return self._client.submit(self, self.inputs.encode(args, kwargs), self._request)
+        return self.client.submit(self, self.inputs.encode(args, kwargs), self.request)
 
-    def submit_many(self, inputs: Iterable[Mapping[str, Any] | tuple[Any, ...]]) -> Call[list[Handle[R]]]:
-        """Make many operations in one transaction: each input a mapping by parameter name, or a tuple by position."""
+    def submit_many(
+        self,
+        inputs: Iterable[Mapping[str, Any] | tuple[Any, ...]],
+        *,
+        then: Trigger[..., Any] | None = None,
+        then_inputs: Mapping[str, Any] | None = None,
+    ) -> Call[Batch[R]]:
+        """Make many operations in one transaction: each input a mapping by parameter name, or a tuple by position.
+
+        ``then``: a trigger of which one operation, with ``then_inputs``, follows them all, as with ``options(after=…)``.
+        """
         texts = [self._item(number, one) for number, one in enumerate(inputs)]
-        return self._client.submit_many(self, texts, self._request)
+        follower = None if then is None else (then, then.inputs.encode((), then_inputs or {}))
+        return self.client.submit_many(self, texts, self.request, follower)
 
     def _item(self, number: int, one: object) -> str:
         """One of many inputs; an error says which."""
@@ -91,24 +112,30 @@ class Trigger(Generic[P, R]):
         key: str | None = None,
         on_conflict: str | None = None,
         notify: bool | None = None,
+        submitter: Trigger[..., Any] | str | None = None,
+        after: Iterable[Handle[Any]] | None = None,
+        even_if_failed: bool | None = None,
         retries: int | None = None,
         recoveries: int | None = None,
         timeout: float | None = None,
         backoff: Backoff | float | None = None,
-    ) -> Trigger[P, R]:
+    ) -> Self:
         """The same trigger with other options for what is submitted through it.
 
         ``on``: a connection or session of the application; the submit joins its transaction. ``start_at``: an aware datetime
         before which it is not begun; ``delay``: seconds. ``priority``: -100 to 100, higher first. ``key``: while an operation of
         this trigger with the key has not ended, another submit is refused (``on_conflict="fail"``),
         handed the holder (``"skip"``), or takes the place of one that no host has (``"replace"``).
-        ``notify=False``: no wake-up inside the caller's transaction. The budgets are those of ``@ops.operation``.
+        ``notify=False``: no wake-up inside the caller's transaction. ``submitter``: what ``ops.submitter`` made; it gets the
+        operation back. ``after``: operations that must have SUCCEEDED before this one is begun; if one of them does not, this one
+        is CANCELLED, or begun all the same with ``even_if_failed=True``. The budgets are those of ``@ops.operation``.
         """
-        request = self._request.changed(
-            on=on, start_at=start_at, delay=delay, priority=priority, queue=queue, key=key, on_conflict=on_conflict, notify=notify
-        )
+        request = self.request.changed(
+            on=on, start_at=start_at, delay=delay, priority=priority, queue=queue, key=key, on_conflict=on_conflict, notify=notify,
+            submitter=submitter, after=after, despite=even_if_failed,
+        )  # fmt: skip
         budget = budgets(self.budget, retries=retries, recoveries=recoveries, timeout=timeout, backoff=backoff)
-        return Trigger(self.function, self._client, self.name, budget, request)
+        return type(self)(self.function, self.client, self.name, budget, request, capture=self.capture, limit=self.limit)
 
     def decode(self, inputs: str) -> dict[str, Any]:
         """Stored inputs as arguments. Raises ValueError when they no longer fit."""
@@ -121,6 +148,28 @@ class Trigger(Generic[P, R]):
     def encode(self, result: Any) -> str | None:
         """A returned value as JSON text. Raises InvalidOperation."""
         return self.result.encode(result)
+
+
+class PlainTrigger(Trigger[P, R]):
+    """A trigger that returns what its function does."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", self.function(*args, **kwargs))
+
+
+class AsyncTrigger(Trigger[P, R]):
+    """A trigger of an async function: what it returns is to be awaited."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        return cast("Awaitable[R]", self.function(*args, **kwargs))
+
+
+def _checked_limit(limit: Limit | None, function: Callable[..., Any]) -> Limit | None:
+    """The limit, if what it goes by is an input. Raises InvalidOperation."""
+    inputs = inspect.signature(function).parameters
+    if limit is not None and limit.by is not None and limit.by not in inputs:
+        raise InvalidOperation(f"limit: by: {limit.by!r} is no input; there are {', '.join(inputs) or 'none'}", field="limit")
+    return limit
 
 
 def budgets(

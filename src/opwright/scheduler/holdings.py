@@ -21,6 +21,7 @@ class Holdings:
     def __init__(self) -> None:
         self.claims: dict[int, Claim] = {}
         self.asked: dict[int, Reason] = {}
+        self.touched: dict[int, int] = {}  # by operation: its last remark, in microseconds
         self._backlog: dict[int, deque[Claim]] = {}  # by rank: an urgent operation passes what lies there
         self._waiting = 0
 
@@ -83,11 +84,13 @@ class Holdings:
         """A verdict has been reached."""
         self.claims.pop(claim.operation, None)
         self.asked.pop(claim.operation, None)
+        self.touched.pop(claim.operation, None)
 
     def clear(self) -> None:
         """Forget everything: another host has it now."""
         self.claims.clear()
         self.asked.clear()
+        self.touched.clear()
         self.drain()
 
     def _line(self, rank: int) -> deque[Claim]:

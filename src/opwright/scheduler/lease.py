@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from opwright.clock import Clock
 from opwright.model.host import Renewal
+from opwright.model.worker import Worker
 from opwright.service import Service
 from opwright.store.hosts import Hosts
 from opwright.telemetry import emit, logger
@@ -38,6 +39,7 @@ class Lease(Service):
     def __init__(
         self, hosts: Hosts, identity: Identity, terms: Terms, clock: Clock,
         *, renewed: Callable[[Renewal], Awaitable[None]], lost: Callable[[], Awaitable[None]],
+        workers: Callable[[], Sequence[Worker]] = tuple,
     ) -> None:  # fmt: skip
         super().__init__("lease")
         self.host = 0
@@ -47,6 +49,7 @@ class Lease(Service):
         self._clock = clock
         self._on_renewed = renewed
         self._on_lost = lost
+        self._workers = workers
         self.leaving = False  # the host stops: if it is taken over now, it does not come back
         self._trusted_until = 0.0
         self._unbroken_since: float | None = None
@@ -73,7 +76,7 @@ class Lease(Service):
         """
         sent = self._clock.monotonic()
         try:
-            renewal = await self._hosts.renew(self.host, judge=self._may_judge(sent))
+            renewal = await self._hosts.renew(self.host, judge=self._may_judge(sent), workers=self._workers())
         except Exception:
             self._unbroken_since = None
             raise

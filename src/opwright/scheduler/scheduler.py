@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opwright.clock import Clock
-from opwright.errors import OperationTimeout, StoreError
-from opwright.model.claim import Claim, End, Postpone, Verdict, after_death, after_error, hand_back
+from opwright.errors import StoreError
+from opwright.model.claim import Claim, DelayReason, End, Postpone, Verdict, hand_back
 from opwright.model.ids import new_id
 from opwright.model.status import OutcomeCode
-from opwright.model.worker import Outcome, StatusUpdate, Task
+from opwright.model.worker import Outcome, Remark, StatusUpdate, Task
 from opwright.scheduler.deadlines import Deadlines
 from opwright.scheduler.holdings import Holdings, Reason
 from opwright.scheduler.lease import Lease
 from opwright.scheduler.measures import LookAhead, Measures
+from opwright.scheduler.placing import Placing
 from opwright.scheduler.settler import Settler
+from opwright.scheduler.verdicts import Patience, asked_verdict, verdict_on
 from opwright.service import Service
 from opwright.store.queue import Queue
 from opwright.telemetry import emit, logger
 from opwright.workers.pool import Pool
 
-PROMOTE_AGAIN = 0.05  # seconds after a promotion that found nothing
 LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
 CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
+MEASURED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY})  # it ran as long as it wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Rhythm:
     kill_after: float = 5.0
     look_ahead: bool = True
     queues: tuple[str, ...] | None = None
+    patience: Patience = Patience()
 
 
 class Scheduler(Service):
@@ -62,8 +64,7 @@ class Scheduler(Service):
         self._claiming = True
         self._news = True
         self._more: dict[str, bool] = {}
-        self._due: float | None = None
-        self._postponed: dict[int, float] = {}  # by operation: when it is due again, once its verdict is written
+        self._placing = Placing(queue, clock)
         self._ended = 0  # since the last claim: the places that really became free
         self._beat = 0.0
         self._asking = False  # somebody may have asked to cancel what is held here
@@ -93,12 +94,22 @@ class Scheduler(Service):
         self._give()
         self.wake()
 
+    def remarks(self, remarks: list[Remark]) -> None:
+        """What running operations say of themselves: written down before their ends, and a sign of life."""
+        known = [one for one in remarks if self.holdings.held(one.operation, one.token) is not None]
+        for one in known:
+            self.holdings.touched[one.operation] = one.at
+        self._settler.remark(known)
+
     def landed(self, operations: set[int]) -> None:
         """Verdicts that are written now. What comes back later is waited for here, not left to the heartbeat."""
-        for operation in operations & self._postponed.keys():
-            due = self._postponed.pop(operation)
-            self._due = due if self._due is None else min(self._due, due)
+        if self._placing.landed(operations):
             self.wake()
+
+    def freed(self) -> None:
+        """A slot may have fallen free, or something new is there: place it, and look."""
+        self._placing.freed()
+        self.news()
 
     def _heard(self, update: StatusUpdate) -> None:
         claim = self.holdings.held(update.operation, update.token)
@@ -134,7 +145,7 @@ class Scheduler(Service):
             return self._pause_for_cancels(now)
         if self._doubt:
             await self._reconcile()
-        await self._promote_due(now)
+        await self._place(now)
         self._return_stale_backlog(now)
         await self._claim_known()
         if news or beat:
@@ -149,13 +160,12 @@ class Scheduler(Service):
         return news
 
     async def _look(self) -> None:
-        """See which queues have something ready, and when the next delayed operation is due; claim what was not known of."""
+        """See which queues have something ready, and what is to be placed; claim what was not known of."""
         peek = await self._queue.peek()
-        self._due = None if peek.due is None else self._clock.monotonic() + (peek.due - peek.now) / 1e6
-        if self._due is not None and peek.due is not None and peek.due <= peek.now:
-            await self._promote_due(self._due)
+        if self._placing.seen(peek):
+            await self._place(self._clock.monotonic())
         served = [queue for queue in peek.queues if self._serves(queue)]
-        self._more |= dict.fromkeys(served, True)
+        self._more |= dict.fromkeys(served, True) | dict.fromkeys(peek.paused, False)
         if self._pool().free() > self.holdings.waiting:
             await self._claim_known()
             self.leftover = any(not self._more[queue] for queue in served) or len(served) < len(peek.queues)
@@ -214,15 +224,10 @@ class Scheduler(Service):
     def _serves(self, queue: str) -> bool:
         return self._rhythm.queues is None or queue in self._rhythm.queues
 
-    async def _promote_due(self, now: float) -> None:
-        if self._due is not None and self._due <= now:
-            self._due = None
-            promoted = await self._queue.promote()
-            self._more |= {queue: True for queue in promoted if self._serves(queue)}
-            if promoted:
-                self._news = True  # there may be a next due time, and more than one batch
-            else:  # not due by the database's clock yet, or locked by somebody
-                self._due = self._clock.monotonic() + PROMOTE_AGAIN
+    async def _place(self, now: float) -> None:
+        queues = await self._placing.run(now)
+        self._more |= {queue: True for queue in queues if self._serves(queue)}
+        self._news = self._news or bool(queues)  # there may be a next due time, and more than one batch
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
@@ -230,7 +235,8 @@ class Scheduler(Service):
             return 0
         if any(self._more.values()) and self._pool().free() > self.holdings.waiting:
             return 0
-        ends = [self._beat] if self._due is None else [self._beat, self._due]
+        place = self._placing.next
+        ends = [self._beat] if place is None else [self._beat, place]
         if self.holdings.waiting:
             ends.append(now + HAND_BACK)
         if self._asking and self.holdings.claims:
@@ -251,7 +257,7 @@ class Scheduler(Service):
             return
         place, holdings = self._pool().place, self.holdings
         while holdings.waiting and (claim := holdings.first()) is not None:
-            task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs)
+            task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs, claim.answers)
             if not place(task, self.measures.mean(claim.trigger)):
                 return
             holdings.given(claim)
@@ -276,43 +282,24 @@ class Scheduler(Service):
     # -- verdicts ----------------------------------------------------------------------------------------------------
 
     def _judge(self, claim: Claim, update: StatusUpdate) -> None:
-        claim.begun = update.begun
         reason = self.holdings.asked.get(claim.operation)
+        if update.outcome is Outcome.RETURNED and reason is None and self._claiming:
+            self.holdings.put_back(claim)
+            return
+        claim.begun = update.begun
         self._ended += 1
-        match update.outcome:
-            case Outcome.DONE:
-                self.measures.add(claim.trigger, update)
-                self._verdict(claim, End(OutcomeCode.SUCCEEDED, result=update.result))
-            case Outcome.INVALID | Outcome.UNKNOWN:
-                self._verdict(claim, End(OutcomeCode.FAILED, error=update.error))
-            case Outcome.RETURNED if reason is None and self._claiming:
-                self._ended -= 1
-                self.holdings.put_back(claim)
-            case _ if reason is not None:
-                self._verdict(claim, self._asked_verdict(claim, reason))
-            case Outcome.RETURNED:
-                self._verdict(claim, hand_back(claim))
-            case Outcome.CANCELLED | Outcome.DIED | Outcome.FAILED if self.handing_back:
-                self._verdict(claim, hand_back(claim))
-            case Outcome.DIED:
-                logger.warning("operation %s (%s): %s", claim.operation, claim.trigger, update.error)
-                self._verdict(claim, after_death(claim, update.error or "its worker died"))
-            case _:
-                self.measures.add(claim.trigger, update)
-                self._verdict(claim, after_error(claim, update.error or "cancelled by itself", random.random()))  # noqa: S311
+        if update.outcome in MEASURED:
+            self.measures.add(claim.trigger, update)
+        verdict = verdict_on(claim, update, reason, self._rhythm.patience, handing_back=self.handing_back)
+        self._verdict(claim, verdict, tell=update.outcome is not Outcome.ENDED)
 
-    def _asked_verdict(self, claim: Claim, reason: Reason) -> Verdict:
-        if reason is Reason.CANCEL:
-            return End(OutcomeCode.CANCELLED, error="cancelled by request")
-        error = OperationTimeout(f"it ran longer than its timeout of {claim.options.timeout:g} s")
-        return after_error(claim, f"{type(error).__name__}: {error}", random.random())  # noqa: S311 - jitter
-
-    def _verdict(self, claim: Claim, verdict: Verdict) -> None:
+    def _verdict(self, claim: Claim, verdict: Verdict, *, tell: bool = True) -> None:
         self.holdings.end(claim)
         self._deadlines.forget(claim.operation)
-        _tell(claim, verdict)
+        if tell:
+            _tell(claim, verdict)
         if isinstance(verdict, Postpone):
-            self._postponed[claim.operation] = self._clock.monotonic() + verdict.delay
+            self._placing.postponed(claim.operation, verdict.delay)
         self._settler.add(claim, verdict)
 
     # -- cancel and timeout ------------------------------------------------------------------------------------------
@@ -330,7 +317,7 @@ class Scheduler(Service):
         self.holdings.asked[claim.operation] = reason
         if self.holdings.is_waiting(claim):
             self.holdings.withdraw(claim)
-            self._verdict(claim, self._asked_verdict(claim, reason))
+            self._verdict(claim, asked_verdict(claim, reason))
         else:
             self._pool().cancel(claim.operation, claim.token, self._rhythm.kill_after)
 
@@ -352,7 +339,7 @@ class Scheduler(Service):
         """Drop every claim: this host was taken over and others have them now."""
         self.holdings.clear()
         self._deadlines.clear()
-        self._postponed.clear()
+        self._placing.forget()
         self._settler.clear()
         self._doubt = False
 
@@ -373,6 +360,6 @@ def _tell(claim: Claim, verdict: Verdict) -> None:
     """What went wrong, in a line of the log; all of it stands in the database."""
     if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED:
         logger.info("operation %s (%s) failed: %s", claim.operation, claim.trigger, (verdict.error or "").partition("\n")[0])
-    elif isinstance(verdict, Postpone) and verdict.note is not None:
+    elif isinstance(verdict, Postpone) and verdict.note is not None and verdict.reason is not DelayReason.WAIT:
         error = verdict.note.partition("\n")[0]
         logger.info("operation %s (%s), again in %.3g s: %s", claim.operation, claim.trigger, verdict.delay, error)

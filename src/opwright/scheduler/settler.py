@@ -9,17 +9,23 @@ from opwright.errors import RowRefused
 from opwright.model.claim import Claim, End, Release, Verdict
 from opwright.model.status import OutcomeCode
 from opwright.model.text import clean
+from opwright.model.worker import Remark
 from opwright.service import Service
 from opwright.store.queue import Queue, Settlement
 from opwright.telemetry import emit, logger
 
 BATCH = 2000
+MOST_REMARKS = 20_000
 HEAVIEST = 16 * 2**20  # characters of results and errors in one statement
 RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wakes it
 
 
 class Settler(Service):
-    """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only."""
+    """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only.
+
+    ``landed`` is told what has been written. ``returned``: something is ready again; ``freed``: a slot may have fallen free, or an
+    operation is on its way back to its submitter.
+    """
 
     def __init__(
         self,
@@ -27,12 +33,15 @@ class Settler(Service):
         host: Callable[[], int],
         landed: Callable[[set[int]], None],
         returned: Callable[[], None] = lambda: None,
+        freed: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__("settler")
         self._queue = queue
         self._host = host
         self._landed = landed
         self._returned = returned
+        self._freed = freed
+        self._remarks: list[Remark] = []
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
 
@@ -41,10 +50,15 @@ class Settler(Service):
         self._pending.append((claim, verdict))
         self.wake()
 
+    def remark(self, remarks: list[Remark]) -> None:
+        """What is to be written before the verdicts that come after it. Beyond so many the oldest are dropped."""
+        self._remarks = [*self._remarks, *remarks][-MOST_REMARKS:]
+        self.wake()
+
     @property
     def backlog(self) -> int:
         """How many verdicts wait to be written."""
-        return len(self._pending) + len(self._writing)
+        return len(self._pending) + len(self._writing) + len(self._remarks)
 
     def has(self, operation: int, token: int) -> bool:
         """Whether a verdict on this claim waits to be written."""
@@ -52,13 +66,24 @@ class Settler(Service):
 
     async def run_once(self) -> float:
         """Write what is pending, a batch at a time."""
-        while self._pending or self._writing:
+        while self._pending or self._writing or self._remarks:
+            await self._write_remarks()
             if not self._writing:
                 count = _fitting(self._pending)
                 self._writing, self._pending = self._pending[:count], self._pending[count:]
-            await self._write(self._writing)
+            if self._writing:
+                await self._write(self._writing)
             self._writing = []
         return RETRY_SECONDS
+
+    async def _write_remarks(self) -> None:
+        """Once: what is lost of them is lost, but it must never keep a verdict from being written."""
+        remarks, self._remarks = self._remarks, []
+        if remarks:
+            try:
+                await self._queue.note(remarks)
+            except RowRefused as error:
+                logger.warning("%d remarks of running operations were not stored: %s", len(remarks), error)
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is written; False when it was not within so many seconds."""
@@ -91,6 +116,8 @@ class Settler(Service):
         self._landed({claim.operation for claim, _ in batch})  # what was stale is over for this host too
         if any(isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
+        if any(claim.lane is not None or claim.submitter is not None for claim, _ in batch):
+            self._freed()
 
     async def _split(self, batch: list[Settlement], error: RowRefused) -> None:
         if len(batch) > 1:

@@ -2,7 +2,7 @@
 
 A *plan* is a generator: it yields calls (a statement's name and its values), is sent the rows of each, and returns a value.
 It holds the rules and touches nothing, so the same plan runs on our own engines, in SQLite's writer thread, and on a caller's
-synchronous or asynchronous connection (``store/foreign.py``). Everything in one plan happens in one transaction.
+synchronous or asynchronous connection (``store/foreign``). Everything in one plan happens in one transaction.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ class Lane(Enum):
     """Which connections a statement may use, so that no part can starve another.
 
     CLAIM alone may commit without waiting for the disk: a lost claim only returns its operations, and the flush of a later
-    end flushes the claim before it.
+    end flushes the claim before it. OWN is for transactions that a trigger writes in, as long as it likes.
     """
 
     CLIENT = "client"
     CLAIM = "claim"
     SETTLE = "settle"
     CONTROL = "control"
+    OWN = "own"
 
 
 class Engine(Protocol):
@@ -69,6 +70,9 @@ class Engine(Protocol):
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction. An exception from the plan rolls it back."""
+
+    def values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a statement is given: the values of its call, as this database takes them, and our own."""
 
     def abandon(self) -> None:
         """Let go of everything without the event loop, which was closed before the store was."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import msgspec
+
 from opwright.clock import SECOND
 from opwright.model.host import Host, HostState, Renewal
+from opwright.model.worker import Worker
 from opwright.store.engine import Engine, Lane, Row
+
+_workers = msgspec.json.Decoder(tuple[Worker, ...]).decode
 
 
 class Hosts:
@@ -26,9 +31,13 @@ class Hosts:
         )  # fmt: skip
         return int(rows[0]["id"])
 
-    async def renew(self, host: int, *, judge: bool) -> Renewal:
-        """Renew a lease; with ``judge`` also mark as dead the hosts whose lease has lapsed, by the database's clock."""
-        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge)
+    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = ()) -> Renewal:
+        """Renew a lease, and show what the workers do; with ``judge`` also mark as dead the hosts whose lease has lapsed.
+
+        The clock is the database's.
+        """
+        shown = msgspec.json.encode(workers).decode()
+        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge, workers=shown)
         return Renewal(bool(row["renewed"]), row["dead"], row["others"])
 
     async def stop(self, host: int) -> None:
@@ -48,5 +57,5 @@ def _host(row: Row) -> Host:
     queues = None if row["queues"] is None else tuple(json.loads(row["queues"]))
     return Host(
         row["id"], row["name"], row["pid"], row["version"], HostState(row["state"]), row["started"], row["renewed"],
-        row["lease"], queues, tuple(json.loads(row["triggers"])), row["age"],
+        row["lease"], queues, tuple(json.loads(row["triggers"])), row["age"], _workers(row["workers"] or "[]"),
     )  # fmt: skip

@@ -32,7 +32,7 @@ except ImportError:  # pragma: no cover - the extra is not installed
 
 T = TypeVar("T")
 OLDEST = 140_000
-CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1}
+CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
@@ -187,7 +187,7 @@ class PostgresEngine:
         """Run one named statement: a transaction of its own."""
         part = self.statements[name].parts[0]
         async with self._translated(), self._lane(lane).connection() as connection, self._pinned(connection):
-            return await connection.fetch(part, self._values(values))
+            return await connection.fetch(part, self.values(values))
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction."""
@@ -200,9 +200,15 @@ class PostgresEngine:
                 step = next(plan)
                 while True:
                     part = self.statements[step.name].parts[0]
-                    step = plan.send(await connection.fetch(part, self._values(step.values)))
+                    step = plan.send(await connection.fetch(part, self.values(step.values)))
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """A transaction on a connection that none of our statements uses; what goes wrong in it is the caller's to see as it is."""
+        async with self._lane(Lane.OWN).connection() as connection, connection.raw.transaction(isolation=_ISOLATION):
+            yield connection.raw
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -215,6 +221,8 @@ class PostgresEngine:
 
     async def connect(self, lane: Lane) -> _Connection:
         """A new connection for a lane. Raises StoreUnavailable."""
+        if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
+            return _Connection(await _connected(self.url, command_timeout=None), prepares=False)
         settings = {} if self.pooled else dict(_SETTINGS)
         if lane is Lane.CLAIM and not self.pooled:
             settings["synchronous_commit"] = "off"
@@ -272,7 +280,8 @@ class PostgresEngine:
             raise StoreUnavailable("the database is not open: use `async with ops:` or start a host")
         return self._lanes[lane]
 
-    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+    def values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a statement is given: the values of its call, as this database takes them, and our own."""
         return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel} | values
 
     @asynccontextmanager
@@ -295,11 +304,11 @@ class PostgresEngine:
         await self.run("notify", Lane.CONTROL)
 
 
-async def _connected(url: str | None, **settings: Any) -> Any:
+async def _connected(url: str | None, *, command_timeout: float | None = STATEMENT_SECONDS, **settings: Any) -> Any:
     """A connection of the driver. Raises StoreUnavailable, which says what to look at."""
     try:
         return await asyncpg.connect(
-            url, statement_cache_size=0, command_timeout=STATEMENT_SECONDS, timeout=CONNECT_SECONDS, **settings
+            url, statement_cache_size=0, command_timeout=command_timeout, timeout=CONNECT_SECONDS, **settings
         )
     except asyncpg.ProtocolViolationError as error:
         hint = "; behind PgBouncer add ?pooled=true to the address" if "startup parameter" in str(error) else ""

@@ -29,13 +29,15 @@ Settlement = tuple[Claim, Verdict]
 class Peek(NamedTuple):
     """What a look at the queue found.
 
-    ``queues`` have something ready and are not ``paused``. ``due`` is when the next delayed operation is, or a slot falls free,
-    ``now`` the engine's clock (both microseconds). ``fresh``: something asks for a slot. ``followers``: something follows others.
+    ``queues`` have something ready and are not ``paused``. ``due`` is when the next delayed operation is, ``free`` when the next
+    slot falls free, ``now`` the engine's clock (microseconds). ``fresh``: something asks for a slot. ``followers``: something
+    follows others.
     """
 
     queues: tuple[str, ...]
     paused: tuple[str, ...]
     due: int | None
+    free: int | None
     now: int
     fresh: bool
     followers: bool
@@ -112,10 +114,9 @@ class Queue:
         """Which queues have something ready, and what else there is to do."""
         rows = await self._engine.run("peek", Lane.CLAIM)
         first, filled = rows[0], [row for row in rows if row["queue"] is not None]
-        moments = [moment for moment in (first["due"], first["free"]) if moment is not None]
         return Peek(
             tuple(row["queue"] for row in filled if not row["paused"]), tuple(row["queue"] for row in filled if row["paused"]),
-            min(moments, default=None), first["now"], bool(first["fresh"]), bool(first["followers"]),
+            first["due"], first["free"], first["now"], bool(first["fresh"]), bool(first["followers"]),
         )  # fmt: skip
 
     async def claim(
@@ -140,11 +141,14 @@ class Queue:
             landed |= await self._write(name, rows, host=host) if name == "finish" else await self._write(name, rows)
         return landed
 
-    async def promote(self, limit: int = 5000) -> list[str]:
-        """Give what is due its place; the queues of what became ready, one entry per operation."""
+    async def promote(self, limit: int = 5000) -> tuple[list[str], bool]:
+        """Give what is due its place.
+
+        The queues of what became ready, one entry per operation, and whether anything asks for a slot now.
+        """
         rows = await self._engine.run("promote", Lane.CLAIM, limit=limit)
         ready = [row["queue"] for row in rows if not row["bound"]]
-        return ready + (await self.admit() if len(ready) < len(rows) else [])
+        return ready, len(ready) < len(rows)
 
     async def admit(self) -> list[str]:
         """Fill the lanes in which a slot has fallen free or something new waits; the queues, one entry per operation."""
@@ -222,14 +226,16 @@ def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
     for name, rows in _rows(settlements):
         values: dict[str, object] = {"host": host} if name == "finish" else {}
         landed |= {row[0] for row in (yield call(name, rows=_encode(rows).decode(), **values))}
-    yield from submits.over([one[0].operation for one in settlements if one[0].operation in landed and _has_consequences(*one)])
+    followed = [one for one in settlements if one[0].operation in landed and _has_consequences(*one)]
+    yield from submits.free([claim.operation for claim, _ in followed if claim.lane is not None])
+    yield from submits.hand_back([claim.operation for claim, verdict in followed if isinstance(verdict, End)])
     return landed
 
 
 def _fail(rows: str) -> Plan[set[int]]:
-    failed = {row[0] for row in (yield call("fail_ready", rows=rows))}
-    yield from submits.over(sorted(failed))
-    return failed
+    failed = [row[0] for row in (yield call("fail_ready", rows=rows))]
+    yield from submits.over(failed)
+    return set(failed)
 
 
 def _lost() -> int:

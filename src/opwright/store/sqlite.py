@@ -173,13 +173,13 @@ class SqliteEngine:
         """Run one named statement. There is one writer, so lanes make no difference here."""
         del lane
         thread = self._reader if self.statements[name].reads_only else self._writer
-        plan_values = self._values(values)
+        plan_values = self.values(values)
         return await self._hand_in(thread, lambda connection: run_plan(connection, self.statements, _one(name), plan_values))
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction of the writer."""
         del lane
-        values = self._values({})
+        values = self.values({})
         work = lambda connection: run_plan(connection, self.statements, _encoded(plan), values)  # noqa: E731
         return await self._hand_in(self._writer, work)
 
@@ -202,7 +202,8 @@ class SqliteEngine:
             connection.execute(record, (step.version, step.name, self.clock.now()))
         return [step.version for step in steps]
 
-    def _values(self, values: dict[str, Any]) -> dict[str, Any]:
+    def values(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a statement is given: the values of its call, as this database takes them, and our own."""
         return {"now": self.clock.stamp()} | _flat(values)
 
     async def _hand_in(self, thread: _Thread | None, work: Callable[[sqlite3.Connection], T]) -> T:

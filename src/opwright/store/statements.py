@@ -36,6 +36,11 @@ class Part:
         """The values by position."""
         return [values[name] for name in self.parameters]
 
+    @property
+    def pyformat(self) -> str:
+        """The text with ``%(name)s``, as Django wants it."""
+        return _pyformat(self.named)
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -107,6 +112,11 @@ def _statement(name: str, text: str, dialect: Dialect) -> Statement:
     parts = tuple(_part(part, numbered=dialect.numbered) for part in split(text))
     reads_only = all(part.sql.startswith(("select", "with recursive")) for part in parts)
     return Statement(name, parts, reads_only)
+
+
+@cache
+def _pyformat(named: str) -> str:
+    return _PARAMETER.sub(r"%(\1)s", named.replace("%", "%%"))
 
 
 def _part(sql: str, *, numbered: bool) -> Part:

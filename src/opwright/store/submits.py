@@ -75,10 +75,20 @@ def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) ->
 
 
 def over(operations: Sequence[int]) -> Plan[None]:
-    """What follows from an end, in its transaction: slots fall free, and what has a submitter is handed back to it."""
-    rows = _encode(operations).decode()
-    yield call("free_slots", rows=rows)
-    returned = yield call("submitters", rows=rows)
+    """What follows from ends, in their transaction: slots fall free, and what has a submitter is handed back to it."""
+    yield from free(operations)
+    yield from hand_back(operations)
+
+
+def free(operations: Sequence[int]) -> Plan[None]:
+    """Free the slots of these operations."""
+    if operations:
+        yield call("free_slots", rows=_encode(operations).decode())
+
+
+def hand_back(operations: Sequence[int]) -> Plan[None]:
+    """Submit the hand-backs of those among these that have a submitter."""
+    returned = (yield call("submitters", rows=_encode(operations).decode())) if operations else ()
     if returned:
         yield from submit([hand_back_of(row["id"], row["submitter"], row["queue"], row["priority"]) for row in returned])
 
@@ -104,7 +114,7 @@ def end_within(operation: int, token: int, begun: int | None, result: str | None
     """Write an operation's success in the transaction that holds its effects. Raises StaleClaim, which is to undo them."""
     if not (yield call("finish_within", operation=operation, token=token, begun=begun, result=result)):
         raise StaleClaim(
-            f"operation {operation} is no longer this worker's: its host was taken over, or it was cancelled; its writes are undone"
+            f"operation {operation} is no longer this worker's, because its host was taken over: what it wrote is undone"
         )
     yield from over([operation])
 

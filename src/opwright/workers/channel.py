@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from opwright.errors import OpwrightError
-from opwright.model.worker import StatusUpdate, Task
+from opwright.model.worker import Remark, StatusUpdate, Task
 
 LARGEST_FRAME = 64 * 1024 * 1024  # bytes; a longer one is no frame of ours
 
@@ -67,6 +67,12 @@ class Broken(_Message, tag="broken"):
     error: str
 
 
+class Said(_Message, tag="said"):
+    """Worker: what an operation says of itself. Always before its end."""
+
+    remark: Remark
+
+
 class Ended(_Message, tag="ended"):
     """Worker: what became of one task."""
 
@@ -84,7 +90,7 @@ class Leaving(_Message, tag="leaving"):
 
 
 ToWorker = Hello | Give | Cancel | Recall | Leave
-ToHost = Ready | Broken | Ended | Memory | Leaving
+ToHost = Ready | Broken | Said | Ended | Memory | Leaving
 Incoming = TypeVar("Incoming")
 
 

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import NamedTuple, Protocol, cast
 
 from opwright.clock import MILLISECOND, SystemClock
-from opwright.model.worker import StatusUpdate, Task, Worker, WorkerState
+from opwright.model.worker import Remark, StatusUpdate, Task, Worker, WorkerState
 from opwright.telemetry import emit
 from opwright.workers.channel import (
     BadFrame,
@@ -26,6 +26,7 @@ from opwright.workers.channel import (
     Memory,
     Ready,
     Recall,
+    Said,
     ToHost,
     ToWorker,
     frames,
@@ -54,6 +55,8 @@ class Owner(Protocol):
     """The pool, as its workers see it."""
 
     def on_updates(self, updates: list[StatusUpdate]) -> None: ...
+
+    def on_remarks(self, remarks: list[Remark]) -> None: ...
 
     def on_room(self) -> None: ...
 
@@ -233,15 +236,24 @@ class Child(asyncio.Protocol):
             self.kill()
             return
         updates = [message.update for message in messages if type(message) is Ended]
+        others = len(updates) < len(messages)
+        if others:
+            self._remarked([message.remark for message in messages if type(message) is Said])
         if updates:
             self._answered(updates)
-        if len(updates) < len(messages):
+        if others:
             for message in messages:
                 self._hear(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A worker without a channel is of no use. Mostly it is dying already, and this changes nothing."""
         self.kill()
+
+    def _remarked(self, remarks: list[Remark]) -> None:
+        """Before the ends that came with them; a stray remark of something that ended or was taken away is dropped."""
+        known = [remark for remark in remarks if self.ledger.held(remark.operation, remark.token) is not None]
+        if known:
+            self._owner.on_remarks(known)
 
     def _answered(self, updates: list[StatusUpdate]) -> None:
         now = _now()

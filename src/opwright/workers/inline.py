@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
+from contextlib import suppress
 
-from opwright.model.worker import Outcome, StatusUpdate, Task, Worker, WorkerState
-from opwright.telemetry import emit
+from opwright.model.worker import Outcome, Remark, StatusUpdate, Task, Worker, WorkerState
+from opwright.telemetry import emit, logger
 from opwright.workers.attempt import Attempt
-from opwright.workers.pool import OnRoom, OnUpdates, Running, may_wait, returned
+from opwright.workers.current import ignore
+from opwright.workers.pool import OnRemarks, OnRoom, OnUpdates, Running, may_wait, returned
 from opwright.workers.runner import Runner
 from opwright.workers.slots import Slot, Slots
 
@@ -24,12 +27,17 @@ class InlinePool:
     A slot is shown as a worker; all have the pid of this process.
     """
 
-    def __init__(self, runner: Runner, slots: int, *, on_updates: OnUpdates, on_room: OnRoom) -> None:
-        self._slots = Slots(runner, slots, self._report)
+    def __init__(
+        self, runner: Runner, slots: int, *, on_updates: OnUpdates, on_room: OnRoom, on_remarks: OnRemarks = ignore
+    ) -> None:
+        self._runner = runner
+        self._slots = Slots(runner, slots, self._report, self._remark)
         self._count = slots
         self._on_updates = on_updates
         self._on_room = on_room
+        self._on_remarks = on_remarks
         self._updates: list[StatusUpdate] = []
+        self._remarks: deque[Remark] = deque()  # several threads may append while it is emptied
         self._most_ahead = AHEAD * slots
         self._open = self._taking = False
         self._ended = asyncio.Event()
@@ -38,6 +46,7 @@ class InlinePool:
         if self._open:
             return
         self._loop = asyncio.get_running_loop()
+        await self._runner.set_up()
         self._slots.start()
         self._open = self._taking = True
         self._loop.call_soon(self._on_room)
@@ -56,6 +65,7 @@ class InlinePool:
             await self._slots.close()
             self._deliver()
             self._ended.set()
+            await self._runner.tear_down()
 
     async def _emptied(self, seconds: float) -> bool:
         """Whether nothing runs any more, within so many seconds."""
@@ -71,7 +81,7 @@ class InlinePool:
     def _give_up(self) -> None:
         for slot, attempt in self._running():
             emit("worker.died", worker=f"slot-{slot.number}", pid=os.getpid(), error=GIVEN_UP)
-            self._report(attempt.ended(Outcome.DIED, GIVEN_UP))
+            self._report(attempt.close(attempt.ended(Outcome.DIED, GIVEN_UP)))
 
     # ---------------------------------------------------------------------------------------------------- work
 
@@ -103,7 +113,26 @@ class InlinePool:
             self._loop.call_soon(self._deliver)
         self._updates.append(update)
 
+    def _remark(self, remark: Remark) -> None:
+        """From any thread: a synchronous trigger runs in one, and may still when the pool and even the loop have ended."""
+        if not self._open:
+            return
+        self._remarks.append(remark)
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._deliver_remarks)
+
+    def _deliver_remarks(self) -> None:
+        remarks = [self._remarks.popleft() for _ in range(len(self._remarks))]
+        if not remarks:
+            return
+        try:
+            self._on_remarks(remarks)
+        except Exception:  # noqa: BLE001 - the receiver's own affair; the ends must go on
+            logger.exception("%d remarks of operations were not taken", len(remarks))
+
     def _deliver(self) -> None:
+        if self._remarks:
+            self._deliver_remarks()
         updates, self._updates = self._updates, []
         if not self._slots.busy:
             self._ended.set()

@@ -1,7 +1,8 @@
 """The interface of both pools, and the one rule about work given ahead.
 
-A pool takes two callbacks. ``on_updates`` gets the updates in batches, in the event loop, as they come. ``on_room`` says
-that there is room which no update announced: a worker became ready, or its channel flows again.
+A pool takes three callbacks, which it calls in the event loop. ``on_updates`` gets the updates in batches, as they come.
+``on_remarks`` gets what running operations say of themselves, always before the update that ends them. ``on_room`` says that
+there is room which no update announced: a worker became ready, or its channel flows again.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from opwright.model.worker import Outcome, StatusUpdate, Task, Worker
+from opwright.model.worker import Outcome, Remark, StatusUpdate, Task, Worker
 
 OnUpdates = Callable[[list[StatusUpdate]], None]
+OnRemarks = Callable[[list[Remark]], None]
 OnRoom = Callable[[], None]
 
 FAST = 0.005  # seconds; what is slower, or was never measured, is never given ahead

@@ -18,8 +18,22 @@ from types import FrameType
 from typing import NoReturn
 
 from opwright.errors import ConfigurationError, OperationCancelled
-from opwright.model.worker import StatusUpdate, Task
-from opwright.workers.channel import Broken, Cancel, Ended, Give, Hello, Leave, Leaving, Memory, Ready, Recall, ToHost, ToWorker
+from opwright.model.worker import Remark, StatusUpdate, Task
+from opwright.workers.channel import (
+    Broken,
+    Cancel,
+    Ended,
+    Give,
+    Hello,
+    Leave,
+    Leaving,
+    Memory,
+    Ready,
+    Recall,
+    Said,
+    ToHost,
+    ToWorker,
+)
 from opwright.workers.failure import failure_text
 from opwright.workers.line import Line
 from opwright.workers.marks import MOST_SLOTS, Marks
@@ -40,7 +54,7 @@ def serve(fd: int, prepare: Prepare, slots: int = 1) -> None:
     """Be a worker for the host at the other end of ``fd``, until it says to leave.
 
     ``prepare`` imports the application and returns its runner, or an awaitable of it, which is awaited in the loop that the
-    triggers will run in. Only then is the worker ready. To be called in the main thread.
+    triggers will run in. Then the runner is set up there. Only then is the worker ready. To be called in the main thread.
     """
     if not 1 <= slots <= MOST_SLOTS:
         raise ConfigurationError(f"slots: {slots} is not a number from 1 to {MOST_SLOTS}")
@@ -74,12 +88,13 @@ class _Worker:
     async def _serve(self, prepared: Runner | Awaitable[Runner]) -> None:
         try:
             runner = await prepared if inspect.isawaitable(prepared) else prepared
+            await runner.set_up()
         except BaseException as error:  # noqa: BLE001 - as above
             self._give_up(error)
         self._loop = asyncio.get_running_loop()
         self._left = asyncio.Event()
         interrupt = self._interrupt if self._count == 1 else None
-        self._slots = Slots(runner, self._count, self._report, interrupt)
+        self._slots = Slots(runner, self._count, self._report, self._remark, interrupt)
         self._slots.marks = self._marks
         self._slots.start()
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -87,8 +102,9 @@ class _Worker:
         self._line.say(Ready(self._count))
         self._line.flush()
         await self._left.wait()
-        self._loop.remove_reader(self._line.fileno())
         await self._slots.close()
+        await runner.tear_down()
+        self._loop.remove_reader(self._line.fileno())
 
     def _give_up(self, error: BaseException) -> NoReturn:
         self._line.say(Broken(failure_text(error)))
@@ -141,7 +157,10 @@ class _Worker:
             self._line.say(Leaving())
             self._loop.call_soon_threadsafe(self._line.flush)  # not here: the line may be in use
 
-    # ------------------------------------------------------------------------------------- in either thread
+    # ------------------------------------------------------------------------------------- in any thread
+
+    def _remark(self, remark: Remark) -> None:
+        self._line.say(Said(remark))  # the thread that stands in sends it: this one may belong to a trigger
 
     def _obey_all(self, messages: list[ToWorker]) -> None:
         given: list[Task] = []

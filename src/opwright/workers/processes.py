@@ -7,11 +7,12 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 
-from opwright.model.worker import StatusUpdate, Task, Worker, WorkerState
+from opwright.model.worker import Remark, StatusUpdate, Task, Worker, WorkerState
 from opwright.telemetry import emit, logger
 from opwright.workers.attempt import too_large
 from opwright.workers.child import Child, Limits
-from opwright.workers.pool import OnRoom, OnUpdates, Running, may_wait
+from opwright.workers.current import ignore
+from opwright.workers.pool import OnRemarks, OnRoom, OnUpdates, Running, may_wait
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0  # seconds before a worker that could not be heated is tried again
 
@@ -30,6 +31,7 @@ class ProcessPool:
         *,
         on_updates: OnUpdates,
         on_room: OnRoom,
+        on_remarks: OnRemarks = ignore,
         env: Mapping[str, str] | None = None,
         recycle_after: int | None = None,
         recycle_memory: int | None = None,
@@ -40,6 +42,7 @@ class ProcessPool:
         self._limits = Limits(recycle_after, recycle_memory)
         self._tell_updates = on_updates
         self._tell_room = on_room
+        self._tell_remarks = on_remarks
         self._children: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._numbers = count(1)
@@ -180,6 +183,13 @@ class ProcessPool:
             self._tell_updates(updates)
         except Exception:  # noqa: BLE001 - see above
             logger.exception("updates of %d operations were not taken", len(updates))
+
+    def on_remarks(self, remarks: list[Remark]) -> None:
+        """Pass them on, as above."""
+        try:
+            self._tell_remarks(remarks)
+        except Exception:  # noqa: BLE001 - see above
+            logger.exception("%d remarks of operations were not taken", len(remarks))
 
     def on_room(self) -> None:
         """Pass it on, as above."""

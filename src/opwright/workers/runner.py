@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from opwright.workers.current import Current
+
+Around = Callable[["Current"], Iterator[Any]]
 
 
 class TriggerFunction(Protocol):
@@ -13,6 +19,10 @@ class TriggerFunction(Protocol):
 
     @property
     def is_async(self) -> bool: ...
+
+    @property
+    def capture(self) -> bool:
+        """Whether what it prints and logs goes into the log of its operation too."""
 
     def decode(self, inputs: str) -> dict[str, Any]:
         """The arguments that the JSON text holds. Raises ValueError (msgspec's errors are) when it no longer fits."""
@@ -25,7 +35,17 @@ class TriggerFunction(Protocol):
 
 
 class Runner(Protocol):
-    """Every trigger that this process knows."""
+    """Every trigger that this process knows, and what is done around them."""
+
+    @property
+    def arounds(self) -> tuple[Around, ...]:
+        """What is wrapped around every attempt, the first outermost."""
 
     def find(self, trigger: str) -> TriggerFunction | None:
         """The trigger of that name, or ``None``. Never raises."""
+
+    async def set_up(self) -> None:
+        """Make ready what the triggers need, in the loop that they will run in. Whatever it raises means: no attempt here."""
+
+    async def tear_down(self) -> None:
+        """Undo that, in the same loop, when no attempt runs any more. Never raises."""

@@ -16,9 +16,10 @@ from functools import partial
 from threading import Lock, get_ident
 
 from opwright.clock import MILLISECOND, SystemClock
-from opwright.model.worker import StatusUpdate, Task
+from opwright.model.worker import Remark, StatusUpdate, Task
 from opwright.telemetry import logger
 from opwright.workers.attempt import Attempt
+from opwright.workers.current import ignore
 from opwright.workers.drive import outside_loop
 from opwright.workers.runner import Runner
 
@@ -44,8 +45,9 @@ class Slot:
 class Slots:
     """``count`` slots before one queue, which is served strictly in order.
 
-    ``report`` gets every end, in the event loop. ``interrupt`` makes a signal reach the main thread; with it, sync
-    triggers are called right there. Without it they run in as many threads as there are slots.
+    ``report`` gets every end, in the event loop; ``remark`` what operations say before, in any thread. ``interrupt`` makes a
+    signal reach the main thread; with it, sync triggers are called right there. Without it they run in as many threads as there
+    are slots.
 
     ``put``, ``take_back`` and ``cancel`` may be called from any thread.
     """
@@ -55,6 +57,7 @@ class Slots:
         runner: Runner,
         count: int,
         report: Callable[[StatusUpdate], None],
+        remark: Callable[[Remark], None],
         interrupt: Callable[[], None] | None = None,
     ) -> None:
         self.marks: memoryview | list[int] = [0] * count  # the operation in each slot, or 0
@@ -62,7 +65,9 @@ class Slots:
         self.busy = 0
         self.begun = 0
         self._find = runner.find
+        self._arounds = runner.arounds
         self._report = report
+        self._remark = remark
         self._interrupt = interrupt
         self._threads = ThreadPoolExecutor(count, "opwright-slot")  # makes no thread before it is used
         self._queue: deque[Task] = deque()
@@ -82,7 +87,7 @@ class Slots:
         """End every slot. What waits is no longer begun; what still runs is given up, and no report of it follows."""
         self._closing = True
         if self.busy:
-            self._report = _ignore
+            self._report = ignore
         for rest in self._resting:
             rest.set_result(None)
         self._resting.clear()
@@ -192,13 +197,13 @@ class Slots:
             elif (attempt := self._begin(slot)) is not None:
                 count += 1
                 update = await self._perform(attempt)
-                self._end(slot, update)
+                self._end(slot, attempt, update)
 
     def _begin(self, slot: Slot) -> Attempt | None:
         with self._lock:  # a cancel from another thread finds a task either in the queue or in a slot
             if not self._queue:
                 return None  # another thread was first
-            slot.attempt = attempt = Attempt(self._queue.popleft())
+            slot.attempt = attempt = Attempt(self._queue.popleft(), self._remark, self._arounds)
         self.marks[slot.number - 1] = attempt.task.operation
         self.busy += 1
         self.begun += 1
@@ -222,7 +227,8 @@ class Slots:
         except Exception as error:  # noqa: BLE001 - the machine gives no thread, for instance: still one update
             return attempt.failed(error)
 
-    def _end(self, slot: Slot, update: StatusUpdate) -> None:
+    def _end(self, slot: Slot, attempt: Attempt, update: StatusUpdate) -> None:
+        update = attempt.close(update)
         slot.attempt = None
         slot.finished += 1
         slot.touched = update.ended or 0
@@ -241,7 +247,3 @@ class Slots:
             raise
         finally:
             self._stirred = False
-
-
-def _ignore(update: StatusUpdate) -> None:
-    """Nobody waits for it any more."""

@@ -5,7 +5,7 @@ values (:name, :pid, :version, 1, {now}, {now}, :lease, {json::queues}, {json::t
 
 -- name: hosts
 -- Every host that is alive or dead and not forgotten, with the age of its last renewal in microseconds.
-select id, name, pid, version, state, started, renewed, lease, queues, triggers, {now} - renewed as age
+select id, name, pid, version, state, started, renewed, lease, queues, triggers, workers, {now} - renewed as age
 from opwright.hosts order by id
 
 -- name: stop_host

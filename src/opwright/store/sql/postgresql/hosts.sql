@@ -1,7 +1,7 @@
 -- name: renew
 -- Renew the lease; judge others only when asked to (`judge`). No `me`: this host has been taken over.
 with me as (
-  update opwright.hosts set renewed = {now} where id = :host and state = 1 returning id),
+  update opwright.hosts set renewed = {now}, workers = {json::workers} where id = :host and state = 1 returning id),
 lapsed as (
   update opwright.hosts set state = 2
   where cast(:judge as boolean) and state = 1 and id <> :host and renewed + lease < {now} returning id)

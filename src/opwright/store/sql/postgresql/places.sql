@@ -1,6 +1,6 @@
 -- name: one_admission
 -- Who admits holds this lock until its commit, so that each statement of an admission sees what the one before has left.
-select pg_advisory_xact_lock(:gate + 2)
+select pg_advisory_xact_lock(cast(:gate as bigint) + 2)
 
 -- name: spent_slots
 -- Slots that have fallen free.

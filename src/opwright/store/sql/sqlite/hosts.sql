@@ -2,7 +2,7 @@
 -- Renew the lease; judge others only when asked to (`judge`). renewed = 0: this host has been taken over.
 update opwright.hosts set state = 2
 where :judge and state = 1 and id <> :host and renewed + lease < {now};
-update opwright.hosts set renewed = {now} where id = :host and state = 1;
+update opwright.hosts set renewed = {now}, workers = :workers where id = :host and state = 1;
 select (select count(*) from opwright.hosts where id = :host and state = 1) as renewed,
   (select count(*) from opwright.hosts h where state = 2
     or (state = 3 and exists (select 1 from opwright.claimed c where c.host = h.id))) as dead,

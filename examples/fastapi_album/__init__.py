@@ -1,0 +1,1 @@
+"""An album: FastAPI, SQLAlchemy and Opwright on one database."""

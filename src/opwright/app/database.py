@@ -1,0 +1,19 @@
+"""The way to the database that the settings name."""
+
+from __future__ import annotations
+
+from opwright.clock import Clock
+from opwright.errors import ConfigurationError
+from opwright.operations.client import Client
+from opwright.settings import Database, Found
+
+
+def client_for(found: Found, clock: Clock) -> Client:
+    """A client of the database. Raises ConfigurationError, which says where a wrong address stands."""
+    database = found.build(Database)
+    if not database.url:
+        raise ConfigurationError("no database: write Opwright('sqlite:///file.db'), or set OPWRIGHT_URL, or url in opwright.toml")
+    try:
+        return Client(database.url, clock, database.schema)
+    except ConfigurationError as error:
+        raise found.blamed(error) from None

@@ -1,0 +1,117 @@
+"""The transaction in which a trigger's own writes and the end of its operation commit together, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from opwright.model.operation import NewOperation
+from opwright.operations.keeping import kept_submits
+from opwright.store import own, submits
+from opwright.store.engine import Plan
+from opwright.store.foreign import recognise
+from opwright.workers.current import Current
+
+if TYPE_CHECKING:
+    from opwright.operations.trigger import Trigger
+
+_joined: ContextVar[Transaction | None] = ContextVar("opwright transaction", default=None)
+
+
+class Transaction:
+    """A block, ``async with`` or ``with``, at whose end the operation has SUCCEEDED together with what was written in it.
+
+    ``connection`` is the driver's own: of asyncpg on PostgreSQL (of psycopg in a plain ``with``), of sqlite3 on SQLite, where
+    nobody else can write while the block lasts. With ``on`` it is the caller's connection or session, and the caller commits.
+    What the trigger submits in the block is written in the same transaction.
+    """
+
+    connection: Any
+
+    def __init__(self, current: Current, on: object | None = None) -> None:
+        self._current = current
+        self._trigger = cast("Trigger[Any, Any]", current.function)  # what is registered is a Trigger
+        self._on = on
+        self._result: str | None = None
+        self._own: AbstractAsyncContextManager[Any] | AbstractContextManager[Any] | None = None
+        self._token: Token[Transaction | None]
+
+    def returns(self, result: Any) -> None:
+        """Set the operation's result, which is stored at the end of the block. Raises InvalidOperation when it cannot be."""
+        self._result = self._trigger.encode(result)
+
+    async def __aenter__(self) -> Self:
+        if self._on is None:
+            engine = (await self._trigger.client.store()).engine
+            self._own = own.transaction(engine)
+            return self._begun(await self._own.__aenter__())
+        return self._begun(self._on)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _joined.reset(self._token)
+        try:
+            if error is None:
+                await recognise(self.connection, self._trigger.client.shape).play_async(self._end())
+        except BaseException as refused:
+            await self._leave(type(refused), refused, refused.__traceback__)
+            raise
+        await self._leave(kind, error, trace)
+        self._over(error)
+
+    def __enter__(self) -> Self:
+        if self._on is None:
+            self._own = own.transaction_now(self._trigger.client.shape)
+            return self._begun(self._own.__enter__())
+        return self._begun(self._on)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _joined.reset(self._token)
+        own_block = self._own if isinstance(self._own, AbstractContextManager) else None
+        try:
+            if error is None:
+                recognise(self.connection, self._trigger.client.shape).play(self._end())
+        except BaseException as refused:
+            if own_block is not None:
+                own_block.__exit__(type(refused), refused, refused.__traceback__)
+            raise
+        if own_block is not None:
+            own_block.__exit__(kind, error, trace)
+        self._over(error)
+
+    async def _leave(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(self._own, AbstractAsyncContextManager):
+            await self._own.__aexit__(kind, error, trace)
+
+    def _begun(self, connection: Any) -> Self:
+        self.connection = connection
+        self._token = _joined.set(self)
+        return self
+
+    def _end(self) -> Plan[None]:
+        return end_plan(self._current, self._result)
+
+    def _over(self, error: BaseException | None) -> None:
+        if error is None:
+            self._current.over = True
+            self._trigger.client.wake()
+
+
+def end_plan(current: Current, result: str | None) -> Plan[None]:
+    """The running operation's success, and the submits that were kept for it. Raises StaleClaim when it is played."""
+    kept = tuple(kept_submits() or ())  # now: a plan may be played in another thread, where nothing is known of this operation
+    return _ending(current, result, kept)
+
+
+def _ending(current: Current, result: str | None, kept: Sequence[NewOperation]) -> Plan[None]:
+    if kept:
+        yield from submits.submit(kept)
+    yield from submits.end_within(current.id, current.token, current.begun, result)
+
+
+def joined_connection() -> object | None:
+    """The connection of the innermost ``operation.transaction()`` around this code."""
+    transaction = _joined.get()
+    return None if transaction is None else transaction.connection

@@ -1,0 +1,84 @@
+"""Placing: what was not ready becomes so, when it is due, when its lane has a slot, when what it follows has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from opwright.clock import Clock
+from opwright.store.queue import Peek, Queue
+
+AGAIN = 0.05  # seconds after a promotion that found nothing
+
+
+class Placing:
+    """Remembers, between two looks at the queue, what there is to place, and when. Moments are those of the monotonic clock."""
+
+    def __init__(self, queue: Queue, clock: Clock) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._due: float | None = None  # when something delayed is
+        self._free: float | None = None  # when a slot falls free
+        self._fresh = False  # something asks for a slot
+        self._followers = False
+        self._look = False  # for those who follow what has not been looked at
+        self._ended: list[int] = []
+        self._postponed: dict[int, float] = {}  # by operation: when it is due again, once its verdict is written
+
+    @property
+    def next(self) -> float | None:
+        """When there is something to place; ``None`` while nothing is known of."""
+        if self._fresh or self._look or self._ended:
+            return self._clock.monotonic()
+        return min((moment for moment in (self._due, self._free) if moment is not None), default=None)
+
+    def seen(self, peek: Peek) -> bool:
+        """Take in what a look has found; whether there is something to place at once, by the database's clock."""
+        self._due, self._free = self._local(peek.due, peek.now), self._local(peek.free, peek.now)
+        self._fresh, self._followers, self._look = peek.fresh, peek.followers, peek.followers
+        return peek.fresh or peek.followers or any(moment is not None and moment <= peek.now for moment in (peek.due, peek.free))
+
+    def postponed(self, operation: int, delay: float) -> None:
+        """It will be due again so many seconds from now."""
+        self._postponed[operation] = self._clock.monotonic() + delay
+
+    def landed(self, operations: Collection[int]) -> bool:
+        """Verdicts that are written now; whether that is a reason to wake up."""
+        back = self._postponed.keys() & operations
+        for operation in back:
+            due = self._postponed.pop(operation)
+            self._due = due if self._due is None else min(self._due, due)
+        if self._followers:
+            self._ended.extend(operations)
+        return bool(back) or self._followers
+
+    def freed(self) -> None:
+        """A slot may have fallen free."""
+        self._free = self._clock.monotonic()
+
+    def forget(self) -> None:
+        """Verdicts that were to be written will not be."""
+        self._postponed.clear()
+
+    async def run(self, now: float) -> list[str]:
+        """Place what there is to place; the queues of what became ready, one entry per operation."""
+        queues: list[str] = []
+        if self._look or self._ended:
+            ended, self._ended, self._look = self._ended, [], False
+            queues += await self._queue.follow(ended)
+        if self._due is not None and self._due <= now:
+            queues += await self._promote()
+        if self._fresh or (self._free is not None and self._free <= now):
+            self._fresh, self._free = False, None
+            queues += await self._queue.admit()
+        return queues
+
+    async def _promote(self) -> list[str]:
+        self._due = None
+        queues, bound = await self._queue.promote()
+        self._fresh = self._fresh or bound
+        if not queues and not bound:  # not due by the database's clock yet, or locked by somebody
+            self._due = self._clock.monotonic() + AGAIN
+        return queues
+
+    def _local(self, moment: int | None, now: int) -> float | None:
+        return None if moment is None else self._clock.monotonic() + (moment - now) / 1e6

@@ -1,0 +1,59 @@
+"""Verdicts: what becomes of an operation when its attempt has ended so or so."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from opwright.errors import OperationTimeout
+from opwright.model.claim import Claim, End, Verdict, after_death, after_error, after_retry, after_wait, hand_back
+from opwright.model.status import OutcomeCode
+from opwright.model.worker import Outcome, StatusUpdate
+from opwright.scheduler.holdings import Reason
+from opwright.telemetry import logger
+
+UNCOMMITTED = "the transaction that held its end was not committed"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an operation that asks to wait does so (seconds), and how often in a row nobody need answer it."""
+
+    interval: float = 120.0
+    times: int = 3
+
+
+def verdict_on(
+    claim: Claim, update: StatusUpdate, reason: Reason | None, patience: Patience, *, handing_back: bool = False
+) -> Verdict:
+    """The verdict on an attempt. ``reason``: why it was asked to end, if it was. ``handing_back``: what our own stop ends goes back."""
+    match update.outcome:
+        case Outcome.DONE:
+            return End(OutcomeCode.SUCCEEDED, result=update.result)
+        case Outcome.INVALID | Outcome.UNKNOWN:
+            return End(OutcomeCode.FAILED, error=update.error)
+        case Outcome.ENDED:  # lands only where that end was never committed, after all
+            return after_error(claim, update.error or UNCOMMITTED, random.random())  # noqa: S311 - jitter
+        case _ if reason is not None:
+            return asked_verdict(claim, reason)
+        case Outcome.RETURNED:
+            return hand_back(claim)
+        case Outcome.CANCELLED | Outcome.DIED | Outcome.FAILED if handing_back:
+            return hand_back(claim)
+        case Outcome.DIED:
+            logger.warning("operation %s (%s): %s", claim.operation, claim.trigger, update.error)
+            return after_death(claim, update.error or "its worker died")
+        case Outcome.WAIT:
+            return after_wait(claim, update.pause or patience.interval, update.times or patience.times)
+        case Outcome.RETRY:
+            return after_retry(claim, update.error or "it asked to be tried again", random.random(), update.pause)  # noqa: S311
+        case _:
+            return after_error(claim, update.error or "cancelled by itself", random.random())  # noqa: S311
+
+
+def asked_verdict(claim: Claim, reason: Reason) -> Verdict:
+    """The verdict on what was asked to end, and did."""
+    if reason is Reason.CANCEL:
+        return End(OutcomeCode.CANCELLED, error="cancelled by request")
+    error = OperationTimeout(f"it ran longer than its timeout of {claim.options.timeout:g} s")
+    return after_error(claim, f"{type(error).__name__}: {error}", random.random())  # noqa: S311 - jitter

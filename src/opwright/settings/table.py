@@ -1,0 +1,198 @@
+"""Every setting, declared once: name, type, default, unit, bounds, meaning, and the name that a seed gave it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from types import NoneType
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
+
+import msgspec
+
+from opwright.errors import ConfigurationError
+
+PREFIX = "OPWRIGHT_"
+MOST_SLOTS = 8192  # a worker process marks each of its slots in memory that it shares with its host
+_UNIT_WORDS = {"s": "seconds", "ms": "milliseconds"}
+_KIND_WORDS = {int: "a whole number", float: "a number", str: "text"}
+
+
+class Seed(msgspec.Struct, frozen=True):
+    """The variable by which a seed system sets the same, its unit, and how many of its units are one of ours."""
+
+    variable: str
+    unit: str
+    scale: float
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a type does not tell. ``least`` and ``most`` may be reached, ``above`` may not."""
+
+    meaning: str
+    unit: str | None = None
+    least: float | None = None
+    above: float | None = None
+    most: float = math.inf
+    unset: str | None = None  # the default in words, where its value does not tell
+    seed: Seed | None = None
+
+
+class Database(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the operations of an application live."""
+
+    url: Annotated[
+        str, About(meaning="the database: `sqlite:///file.db` or `postgresql://user@host/database`", unset="none")
+    ] = ""  # fmt: skip
+    schema: Annotated[str, About(meaning="the schema of the tables, on SQLite a prefix of their names")] = "opwright"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a host works. Times are seconds, sizes are MiB; each value is checked where it is given."""
+
+    workers: Annotated[int, About(meaning="worker processes", least=1, unset="the number of cores")] = max(os.cpu_count() or 1, 1)
+    slots: Annotated[
+        int | None,
+        About(meaning="operations at a time: in each worker process, or in all if the pool is inline", least=1, most=MOST_SLOTS,
+              unset="1; inline: 100"),
+    ] = None  # fmt: skip
+    pool: Annotated[
+        Literal["process", "inline"],
+        About(meaning="`process`, or `inline`: no worker processes, for tests and tiny applications"),
+    ] = "process"
+    queues: Annotated[tuple[str, ...] | None, About(meaning="the queues to serve", unset="all")] = None
+    heartbeat: Annotated[
+        float, About(meaning="time between two claims when nothing wakes the scheduler earlier", unit="s", above=0)
+    ] = 2.0
+    look_ahead: Annotated[
+        Literal["auto", 0],
+        About(meaning="`auto`: claim ahead for triggers measured below 5 ms; `0`: never more than there are free workers"),
+    ] = "auto"
+    lease: Annotated[
+        float,
+        About(meaning="time after which a silent host counts as dead, by the database's clock; at least twice `renew`", unit="s",
+              above=0),
+    ] = 12.0  # fmt: skip
+    renew: Annotated[float, About(meaning="time between two renewals of the lease", unit="s", above=0)] = 3.0
+    stop_grace: Annotated[
+        float, About(meaning="time that running operations have to finish when the host stops", unit="s", least=0)
+    ] = 30.0
+    kill_after: Annotated[
+        float, About(meaning="time between asking an operation to stop and killing its worker", unit="s", least=0)
+    ] = 5.0
+    unknown_after: Annotated[
+        float, About(meaning="time after which an operation whose trigger no live host knows ends FAILED", unit="s", above=0)
+    ] = 60.0
+    wait_interval: Annotated[
+        float,
+        About(meaning="how long an operation stays in WAIT when nobody answers", unit="s", above=0,
+              # Requirements DAM-85 and DAM-88; its published default, 120000 for two minutes, tells the unit.
+              seed=Seed("OPERATION_WAIT_INTERVAL", "ms", 1000)),
+    ] = 120.0  # fmt: skip
+    waits: Annotated[int, About(meaning="waits in a row that nobody answered, after which an operation ends FAILED", least=1)] = 3
+    recycle_after: Annotated[
+        int | None, About(meaning="operations after which a worker process is replaced", least=1, unset="never")
+    ] = None
+    recycle_megabytes: Annotated[
+        int | None, About(meaning="memory of a worker process above which it is replaced", unit="MiB", least=1, unset="never")
+    ] = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            setting, value = TABLE[name], getattr(self, name)
+            if not setting.allows(value):
+                raise ConfigurationError(f"{name}: {value!r} is not {setting.wanted()}")
+        if self.lease < 2 * self.renew:
+            raise ConfigurationError(
+                f"lease: {self.lease} s must be at least twice renew ({self.renew} s), or one late renewal loses it"
+            )
+
+
+class Overrides(TypedDict, total=False):
+    """The settings of a host as arguments."""
+
+    workers: int
+    slots: int | None
+    pool: Literal["process", "inline"]
+    queues: tuple[str, ...] | None
+    heartbeat: float
+    look_ahead: Literal["auto", 0]
+    lease: float
+    renew: float
+    stop_grace: float
+    kill_after: float
+    unknown_after: float
+    wait_interval: float
+    waits: int
+    recycle_after: int | None
+    recycle_megabytes: int | None
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: str
+    type: Any
+    default: Any
+    about: About
+
+    @property
+    def variable(self) -> str:
+        """The variable that sets it."""
+        return f"{PREFIX}{self.name.upper()}"
+
+    @property
+    def kind(self) -> Any:
+        """Its type without None."""
+        parts = get_args(self.type)
+        return next(part for part in parts if part is not NoneType) if NoneType in parts else self.type
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value of the right type keeps within the bounds."""
+        if isinstance(value, tuple):
+            return bool(value) and all(value)
+        if not isinstance(value, int | float):
+            return True
+        about = self.about
+        low = about.above is None or value > about.above
+        return low and (about.least is None or value >= about.least) and value <= about.most and math.isfinite(value)
+
+    def wanted(self, unit: str | None = None) -> str:
+        """Which values it takes, in words; a seed's variable has a unit of its own."""
+        if get_origin(self.kind) is Literal:
+            return " or ".join(repr(value) for value in get_args(self.kind))
+        if self.kind not in _KIND_WORDS:
+            return "a list of names"
+        unit = unit or self.about.unit
+        return _KIND_WORDS[self.kind] + (f" of {_UNIT_WORDS.get(unit, unit)}" if unit else "") + self._range()
+
+    def _range(self) -> str:
+        about = self.about
+        if about.above is not None:
+            return f" above {about.above:g}"
+        if about.least is None:
+            return ""
+        return f" from {about.least:g} " + (f"to {about.most:g}" if about.most < math.inf else "on")
+
+    def shown(self, value: Any) -> str:
+        """A value as people read it, with its unit."""
+        if value in (None, ""):
+            return self.about.unset or ""
+        text = ", ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{text} {self.about.unit}" if self.about.unit else text
+
+    def shown_default(self) -> str:
+        """The default, the same on every machine."""
+        return self.about.unset or self.shown(self.default)
+
+
+def _rows(declared: type[msgspec.Struct]) -> list[Setting]:
+    """The settings that the fields of a structure declare."""
+    rows = []
+    for field in msgspec.structs.fields(declared):
+        kind, about = get_args(field.type)
+        rows.append(Setting(field.name, kind, field.default, about))
+    return rows
+
+
+TABLE: Mapping[str, Setting] = {setting.name: setting for setting in [*_rows(Database), *_rows(Settings)]}

@@ -1,0 +1,1 @@
+"""Submits in the transactions of every library that applications use."""

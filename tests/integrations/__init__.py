@@ -1,0 +1,1 @@
+"""Each framework is the real one, and each server a real one."""

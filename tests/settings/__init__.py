@@ -1,0 +1,1 @@
+"""What each setting means, and where its value comes from."""

@@ -1,0 +1,55 @@
+"""An application as its users have it: made when it is imported, with an address that no test may touch."""
+
+import threading
+
+from opwright import Opwright
+
+ops = Opwright("postgresql://production.invalid/shop")
+done: list[str] = []
+threads: set[int] = set()
+
+
+@ops.operation
+def render(photo: str, width: int = 640) -> str:
+    threads.add(threading.get_ident())
+    done.append(photo)
+    return f"{photo}-{width}"
+
+
+urgent = render.options(priority=10)
+
+
+@ops.operation
+async def publish(photo: str) -> int:
+    """Submits what follows."""
+    done.append(f"publish {photo}")
+    await render.submit(photo, width=5)
+    await render.submit(photo, width=6)
+    return 2
+
+
+@ops.operation
+def publish_now(photo: str) -> None:
+    """The same, synchronously."""
+    done.append(f"publish {photo}")
+    render.submit(photo).now()
+    done.append("published")
+
+
+@ops.operation(retries=2, backoff=60)
+def flaky(failures: int) -> int:
+    """Raises so many times, then succeeds."""
+    done.append("flaky")
+    if done.count("flaky") <= failures:
+        raise ValueError(f"failure {done.count('flaky')}")
+    return done.count("flaky")
+
+
+@ops.operation
+async def forever() -> None:
+    await forever.submit()
+
+
+@ops.operation(name="break")
+def break_(what: str) -> None:
+    raise ValueError(f"{what} is broken")
