@@ -28,15 +28,20 @@ def main(port: int, *, serve: bool) -> None:
 
 async def run(listening: socket.socket, *, serve: bool) -> None:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    serving = asyncio.create_task(serve_with(server, listening))
     visiting = asyncio.create_task(visit(f"http://127.0.0.1:{listening.getsockname()[1]}"))
     await asyncio.wait({serving, visiting}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():  # its log says why
-        visiting.cancel()
-        raise click.ClickException("the application did not start")
-    server.should_exit = not serve
+    server.should_exit = not serve or (visiting.done() and visiting.exception() is not None)
     await serving
-    await visiting
+    if visiting.done():
+        visiting.result()
+
+
+async def serve_with(server: uvicorn.Server, listening: socket.socket) -> None:
+    with suppress(SystemExit):  # how uvicorn ends when the application does not start; its log says why
+        await server.serve(sockets=[listening])
+    if not server.started:
+        raise click.ClickException("the application did not start")
 
 
 async def visit(url: str) -> None:

@@ -1,6 +1,5 @@
 """The album: FastAPI, SQLAlchemy and Opwright on one database."""
 
-import os
 import re
 import signal
 import subprocess
@@ -31,8 +30,14 @@ def commands() -> list[list[str]]:
     return [line.split() for line in block.splitlines()]
 
 
+def start(folder: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Run Python in a folder with these arguments, and do not wait for its end."""
+    with log.open("w") as said:
+        return subprocess.Popen(command(*arguments), cwd=folder, env=environment({}), stdout=said, stderr=said)
+
+
 async def test_it_runs_from_its_readme_in_two_commands(database_url: str, tmp_path: Path) -> None:
-    """The second prints what the page says, ends 0, and leaves a host that stopped in good order. The refused request left nothing."""
+    """The second prints what the page says, ends 0, and stops its host in good order. The refused request left nothing."""
     install, (python, *arguments) = commands()
     assert install == ["make", "install"]
     assert python == ".venv/bin/python"
@@ -47,20 +52,17 @@ async def test_it_runs_from_its_readme_in_two_commands(database_url: str, tmp_pa
     assert set((await tables.hosts()).values()) == {STOPPED}
 
 
-async def test_it_can_be_run_again(sqlite_path: Path, tmp_path: Path) -> None:
+async def test_it_can_be_run_again(tmp_path: Path) -> None:
     """Over the database that it left: by default in the current folder."""
     pages = [run(tmp_path, "-m", "examples.fastapi_album").stdout.splitlines()[-1] for _ in range(2)]
     assert ["3 photos, 2 with" in pages[0], "6 photos, 4 with" in pages[1]] == [True, True]
     assert await Tables(f"sqlite:///{tmp_path}/album.db").count("operations") == 6
 
 
-async def test_it_goes_on_serving_until_ctrl_c(sqlite_path: Path, tmp_path: Path) -> None:
+async def test_it_goes_on_serving_until_ctrl_c(tmp_path: Path) -> None:
     """The page lists photos, newest first, with thumbnails or errors; titles are escaped. Ctrl-C leaves no process behind."""
     log = tmp_path / "log"
-    with log.open("w") as said:
-        server = subprocess.Popen(
-            command("-m", "examples.fastapi_album", "--serve"), cwd=tmp_path, env=environment({}), stdout=said, stderr=said
-        )
+    server = start(tmp_path, log, "-m", "examples.fastapi_album", "--serve")
     try:
         await eventually(lambda: "The page" in log.read_text() or server.poll() is not None, 40, "the last line")
         (url,) = re.findall(r"http://[\d.:]+", log.read_text())
@@ -69,12 +71,12 @@ async def test_it_goes_on_serving_until_ctrl_c(sqlite_path: Path, tmp_path: Path
             state = (await web.get(f"/photos/{added['id']}", params={"wait": 20})).json()
             assert state["status"] == "FAILED"
             page = (await web.get("/")).text
-            assert re.findall(r"<strong>(\S+)", page)[:2] == ["&lt;script&gt;", "Letter"]
+            assert re.findall(r"<strong>([^ <]+)", page)[:2] == ["&lt;script&gt;", "Letter"]
             assert 'class="FAILED">FAILED: ValueError: this is no picture' in page
             thumbnail = await web.get(re.findall(r'src="(.*?)"', page)[0])
             assert thumbnail.headers["content-type"] == "image/jpeg"
             assert (await web.get(f"/photos/{added['id']}/thumbnail")).status_code == 404
-            assert [photo["title"] for photo in (await web.get("/photos")).json()][0] == "<script>"
+            assert next(photo["title"] for photo in (await web.get("/photos")).json()) == "<script>"
         workers = descendants(server.pid)
         assert len(workers) == 2
         server.send_signal(signal.SIGINT)
@@ -96,4 +98,4 @@ def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
 def test_workers_need_nothing_of_the_web_application(module: str, tmp_path: Path) -> None:
     """What they import does not import FastAPI."""
     done = run(tmp_path, "-c", f"import examples.fastapi_album.{module}, sys; assert 'fastapi' not in sys.modules")
-    assert (done.returncode, done.stderr, os.listdir(tmp_path)) == (0, "", [])
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [])

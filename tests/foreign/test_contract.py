@@ -1,5 +1,6 @@
 """What holds on every connection that an application can give, whatever its library."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from opwright.store.engine import Plan
 from tests.contract.kit import query
 from tests.foreign.kit import Caller, calling
 from tests.foreign.ways import POSTGRESQL, SQLITE
-from tests.operations.kit import rows
+from tests.operations.kit import eventually, rows
 
 
 async def double(number: int) -> int:
@@ -164,12 +165,32 @@ async def test_without_a_transaction_a_submit_lands_at_once_and_whole(shop: Opwr
     assert await rows(shop) == EVERY_SUBMIT
 
 
-async def test_without_a_transaction_the_host_is_woken_at_once(shop: Opwright, at_once: Caller) -> None:
-    """No commit will follow that could wake it."""
-    trigger = shop.operation(double).options(on=at_once.on)
-    async with shop.host(pool="inline", heartbeat=60):
-        handle = await at_once.make(lambda: trigger.submit(1))
-        assert await handle.result(timeout=20) == 2
+@pytest.mark.parametrize("kind", ["asyncpg", "asyncpg pool", "async psycopg", "async psycopg autocommit"])
+async def test_a_submit_that_is_cancelled_leaves_the_transaction_usable(kind: str, shop: Opwright, url: str) -> None:
+    """It waited for a key that another transaction had taken; without it the application goes on and commits."""
+    trigger = shop.operation(double)
+    async with calling(POSTGRESQL[kind], url) as first, calling(POSTGRESQL[kind], url) as second:
+        await first.begin()
+        await second.begin()
+        await first.make(lambda: trigger.options(on=first.on, key="k").submit(1))
+        await second.run("insert into mine values (1)")
+        waiting = asyncio.create_task(second.make(lambda: trigger.options(on=second.on, key="k").submit(2)))
+        await eventually(lambda: held_up(shop), "the second submit waits for the first")
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await second.run("insert into mine values (2)")
+        await second.commit()
+        await first.commit()
+    assert await mine(shop) == 2
+    assert await rows(shop) == {"operations": 1, "ready": 1, "operation_keys": 1}
+
+
+async def held_up(shop: Opwright) -> bool:
+    """Whether a connection waits for another one's transaction."""
+    waiting = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
+    ((count,),) = await query(await shop.client.store(), waiting)
+    return bool(count)
 
 
 async def test_now_is_for_what_needs_no_loop(shop: Opwright, caller: Caller) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from opwright import Opwright
 from tests.foreign.kit import calling
-from tests.foreign.ways import POSTGRESQL, alias, on_sqlalchemy, through
+from tests.foreign.ways import AT_ONCE, POSTGRESQL, alias, on_sqlalchemy, through
 from tests.operations.kit import rows
 from tests.operations.test_notify_caller import Listener
 
@@ -101,6 +101,17 @@ async def test_a_process_without_a_store_tells_all_the_same(
         assert await listener.heard(ops) == 0
         await caller.commit()
     assert await listener.heard(ops) == 1
+
+
+@pytest.mark.parametrize("kind", [name for name in AT_ONCE if "sqlite" not in name])
+async def test_without_a_transaction_others_are_told_at_once(kind: str, ops: Opwright, listener: Listener) -> None:
+    """No commit will follow with which it could be told."""
+    trigger = ops.operation(double)
+    async with calling(AT_ONCE[kind], ops.client.url) as caller:
+        await caller.make(lambda: trigger.options(on=caller.on).submit(1))
+        assert await listener.heard(ops) == 1
+        await caller.make(lambda: trigger.options(on=caller.on).submit_many([(2,), (3,)]))
+        assert await listener.heard(ops) == 2
 
 
 @pytest.mark.parametrize("kind", HOOKED)

@@ -2,7 +2,7 @@
 
 import threading
 
-from opwright import Opwright
+from opwright import Limit, Opwright, operation
 
 ops = Opwright("postgresql://production.invalid/shop")
 done: list[str] = []
@@ -53,3 +53,15 @@ async def forever() -> None:
 @ops.operation(name="break")
 def break_(what: str) -> None:
     raise ValueError(f"{what} is broken")
+
+
+@ops.operation
+async def approve(invoice: str) -> str:
+    operation.log(f"asking about {invoice}")
+    return f"{invoice}: {operation.wait(60, times=2)}"
+
+
+@ops.operation(limit=Limit(1, per=60))
+def call(number: int) -> int:
+    done.append(f"call {number}")
+    return number

@@ -2,15 +2,16 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from opwright import ConfigurationError, OperationFailed, Opwright, Status, UnknownTrigger
+from opwright import ConfigurationError, Current, OperationFailed, Opwright, Status, UnknownTrigger
 from opwright.testing import TurnedClock, drain, relocated, submitted
 from tests.kit.tables import ALIVE, Tables
 from tests.testing import shop
-from tests.testing.shop import break_, done, flaky, forever, publish, publish_now, render, urgent
+from tests.testing.shop import approve, break_, call, done, flaky, forever, publish, publish_now, render, urgent
 
 
 async def test_what_is_ready_is_carried_out_in_order(ops: Opwright) -> None:
@@ -38,7 +39,7 @@ async def test_an_end_is_written_before_the_next_begins(ops: Opwright) -> None:
     seen: list[Status] = []
 
     @ops.around
-    def _look(_: object):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def _look(_: Current) -> Iterator[None]:
         seen.append(first.status().now())
         yield
 
@@ -146,6 +147,50 @@ async def test_retries_need_no_waiting(ops: Opwright, clock: TurnedClock) -> Non
     assert (drained.attempts, len(drained.ended)) == (3, 1)
     assert await handle.result() == 3
     assert clock.now() >= began + 2 * 48_000_000
+
+
+async def test_what_follows_others_comes_after_them(ops: Opwright) -> None:
+    """In the same drain."""
+    first = await render.submit("first")
+    batch = await publish.submit_many([("a",), ("b",)], then=flaky, then_inputs={"failures": 0})
+    await urgent.options(after=[first]).submit("second")
+    await drain(ops)
+    assert done.index("first") < done.index("second")
+    assert batch.then is not None
+    assert await batch.then.result() == 1
+
+
+async def test_a_wait_goes_on_when_it_is_resumed(ops: Opwright) -> None:
+    """And its log is written, as by any host."""
+    handle = await approve.submit("5")
+    assert (await drain(ops)).ended == ()
+    assert await handle.status() is Status.WAIT
+    await handle.resume("yes")
+    await drain(ops)
+    assert await handle.result() == "5: yes"
+    assert [update.text async for update in handle.follow()].count("asking about 5") == 2
+
+
+async def test_a_wait_that_nobody_resumes_ends(ops: Opwright, clock: TurnedClock) -> None:
+    """After its pauses, all of which are turned on."""
+    handle = await approve.submit("5")
+    began = clock.now()
+    assert (await drain(ops, with_delayed=True)).counts == {Status.FAILED: 1}
+    assert await handle.status() is Status.FAILED
+    assert clock.now() >= began + 120_000_000
+
+
+async def test_limits_hold(ops: Opwright, clock: TurnedClock) -> None:
+    """What is over its limit stays, until the clock has been turned on far enough."""
+    await call.submit_many([(1,), (2,), (3,)])
+    await drain(ops)
+    assert done == ["call 1"]
+    clock.turn(60)
+    await drain(ops)
+    assert done == ["call 1", "call 2"]
+    began = clock.now()
+    await drain(ops, with_delayed=True)
+    assert (done[-1], clock.now() - began) == ("call 3", 60_000_000)
 
 
 async def test_only_a_turned_clock_can_be_turned_on(tmp_path: Path) -> None:

@@ -68,9 +68,7 @@ class TestHasty(EngineContract):
         return lambda clock: Hasty(opwright_database, clock)
 """
     said = run(tmp_path, {"test_engine.py": broken}, OURS)
-    assert re.search(
-        r"^FAILED .*::test_a_delay_is_kept_by_the_clock - AssertionError: assert \[Claim\(", said, re.MULTILINE
-    )
+    assert re.search(r"^FAILED .*::test_a_delay_is_kept_by_the_clock - AssertionError: assert \[Claim\(", said, re.MULTILINE)
     assert "1 failed" in said
 
 

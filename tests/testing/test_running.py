@@ -91,7 +91,6 @@ def test_nothing_runs_outside_of_the_block() -> None:
 
 async def test_blocks_of_concurrent_tests_do_not_meet() -> None:
     """Each coroutine has its own."""
-
     said: list[str] = []
 
     async def one(attempt: int) -> None:

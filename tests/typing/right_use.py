@@ -2,12 +2,38 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
-from opwright import Backoff, Handle, Host, Operation, Opwright, Status, Trigger, Update
+from opwright import (
+    Backoff,
+    Batch,
+    Current,
+    HandedBack,
+    Handle,
+    Host,
+    Limit,
+    Operation,
+    Opwright,
+    Status,
+    Trigger,
+    Update,
+    operation,
+)
+from opwright.testing import (
+    Drained,
+    Submitted,
+    TurnedClock,
+    assert_submitted,
+    drain,
+    inline,
+    refute_submitted,
+    relocated,
+    running,
+    submitted,
+)
 
 ops = Opwright("sqlite:///never.db")
 
@@ -33,7 +59,7 @@ def clean() -> None:
     """Nothing to return."""
 
 
-@ops.operation()
+@ops.operation(capture=True, limit=Limit(2, by="numbers", per=60))
 async def count(numbers: list[int]) -> int:
     return sum(numbers)
 
@@ -45,7 +71,7 @@ async def submits() -> None:
     assert_type(await clean.submit(), Handle[None])
     assert_type(await count.submit([1, 2]), Handle[int])
     assert_type(render.submit("cat").now(), Handle[str])
-    assert_type(await render.submit_many([("cat",), {"photo": "dog", "width": 5}]), list[Handle[str]])
+    assert_type(await render.submit_many([("cat",), {"photo": "dog", "width": 5}]), Batch[str])
     assert_type(await ops.submit("render", photo="cat"), Handle[Any])
     tonight = datetime.now(UTC)
     later = render.options(key="cat", on_conflict="skip", start_at=tonight, priority=3, queue="q", notify=False, timeout=5)
@@ -80,9 +106,79 @@ async def hosts() -> None:
     await ops.host(slots=5, lease=20, renew=5, recycle_after=1000).run()
 
 
-def calls() -> None:
-    """A trigger is still the function."""
-    found: str | Awaitable[str] = render("cat", width=5)
+async def calls() -> None:
+    """A trigger is still the function, and passes for any trigger of such a result."""
+    assert_type(render("cat", width=5), str)
+    assert_type(render.options(priority=5)("cat"), str)
+    assert_type(measure(Photo("cat")), Awaitable[dict[str, int]])
+    assert_type(await count([1]), int)
     handed: Trigger[..., str] = render
-    print(found, handed.name)  # noqa: T201 - an example of use
-    asyncio.run(submits())
+    print(handed.name)  # noqa: T201 - an example of use
+    await asyncio.gather(submits(), asks())
+
+
+@ops.operation
+async def approve(invoice: int) -> str:
+    """What a running operation can ask and say."""
+    assert_type(operation.current(), Current)
+    assert_type(operation.current().attempt, int)
+    operation.log("asked the boss")
+    operation.progress(0.5, "half of it")
+    answer: str = operation.wait(60, times=3)
+    if operation.cancelled() or not answer:
+        operation.retry(after=5, reason="no answer")
+    return answer
+
+
+@ops.worker
+def prepare() -> Iterator[None]:
+    yield
+
+
+@ops.around
+def traced(current: Current) -> Iterator[None]:
+    print(current.id)  # noqa: T201 - an example of use
+    yield
+
+
+class Importer:
+    """A submitter."""
+
+    async def handle(self, file: str, *, lines: int = 0) -> int:
+        return len(file) + lines
+
+    async def done(self, operation: HandedBack) -> None:
+        assert_type(operation.inputs, dict[str, Any])
+
+
+imports = ops.submitter("imports", Importer(), queue="slow", retries=3)
+
+
+async def chains() -> None:
+    """Operations that follow others, are resumed, handed back; queues that are paused."""
+    first = await render.submit("cat")
+    assert_type(await measure.options(after=[first], even_if_failed=True).submit(Photo("cat")), Handle[dict[str, int]])
+    batch = await render.submit_many([("cat",)], then=clean, then_inputs={})
+    assert_type(batch.then, Handle[Any] | None)
+    assert_type(batch[0], Handle[str])
+    assert_type(await first.resume({"by": "Ann"}), bool)
+    assert_type(await first.retry(), Handle[str])
+    assert_type(await first.children(), list[Handle[Any]])
+    assert_type(await imports.submit("a.csv", lines=5), Handle[int])
+    assert_type(await render.options(submitter=imports).submit("cat"), Handle[str])
+    await ops.queue("mail", limit=Limit(3)).pause()
+    ops.queue("mail").resume().now()
+
+
+async def tests() -> None:
+    """What an application's tests use."""
+    clock = TurnedClock()
+    async with relocated(ops, "sqlite:///test.db", clock=clock) as moved:
+        assert_type(moved, Opwright)
+        assert_type(await assert_submitted(render, photo="cat"), Submitted)
+        await refute_submitted(ops)
+        assert_type(await submitted(ops), list[Submitted])
+        assert_type(await drain(ops, triggers=[render, "measure"], with_delayed=True, raises=False), Drained)
+    with inline(ops), running(approve, attempt=2, answers=["yes"]) as recorded:
+        assert_type(await approve(5), str)
+    assert_type(recorded.logged, list[str])

@@ -5,7 +5,8 @@ Each mark is an ``ignore``, so that this file passes like any other; the test ta
 
 from datetime import UTC, datetime
 
-from opwright import Handle, Opwright
+from opwright import Handle, Limit, Opwright, operation
+from opwright.testing import drain, running
 
 ops = Opwright("sqlite:///never.db")
 
@@ -66,3 +67,58 @@ async def wrong_settings() -> None:
     ops.host(wrokers=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     ops.submit(render)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Opwright(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def wrong_calls() -> None:
+    """A call has the type of the function: what is asynchronous is awaited, what is not is not."""
+    number: int = render("cat")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    length: int = measure("cat")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    text: str = await measure("cat")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    await render("cat")  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    print(number, length, text)  # noqa: T201 - uses them
+
+
+async def wrong_words() -> None:
+    """What a running operation says and asks."""
+    operation.progress("half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    operation.log(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    operation.wait("soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    operation.wait(5, 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    operation.current().retry(later=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+class Importer:
+    """A submitter."""
+
+    def handle(self, file: str) -> int:
+        return len(file)
+
+
+class Idle:
+    """It does no work."""
+
+
+imports = ops.submitter("imports", Importer())
+
+
+async def wrong_followers() -> None:
+    """Operations that follow others, submitters, queues, limits."""
+    first = await render.submit("cat")
+    render.options(after=first)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    render.options(after=["cat"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    await render.submit_many([], then="clean")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await imports.submit(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    other: Handle[str] = await imports.submit("a.csv")  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    ops.submitter("idle", Idle())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    ops.submitter("other", Importer(), retries="5")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    ops.operation(limit=5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    Limit("many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ops.queue(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    print(other)  # noqa: T201 - uses it
+
+
+async def wrong_tests() -> None:
+    """What an application's tests use."""
+    drain(render)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    drain(ops, with_delay=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    running(ops)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

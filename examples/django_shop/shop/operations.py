@@ -4,7 +4,8 @@ from django.conf import settings
 from django.core.mail import send_mail
 
 from opwright.integrations.django import ops
-from shop.models import Order
+
+from .models import Order
 
 
 @ops.operation(retries=3, backoff=5)

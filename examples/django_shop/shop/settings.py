@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 FILES = Path("shop_files").absolute()
 FILES.mkdir(exist_ok=True)
 
+database: dict[str, Any]
 if url := os.environ.get("DATABASE_URL"):
     address = urlsplit(url)
     database = {

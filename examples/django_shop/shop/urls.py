@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from shop.views import orders
+from .views import orders
 
 urlpatterns = [path("", orders)]

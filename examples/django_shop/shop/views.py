@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from opwright.integrations.django import ops
-from shop.models import Order
-from shop.operations import confirm, invoice
+
+from .models import Order
+from .operations import confirm, invoice
 
 CREDIT = 1000
 
@@ -26,15 +27,15 @@ def orders(request: HttpRequest) -> HttpResponse:
     return render(request, "shop/orders.html", {"orders": [_shown(order) for order in Order.objects.order_by("id")]})
 
 
-@transaction.atomic
 def place_order(customer: str, item: str, price: Decimal) -> None:
     """The order and its two operations: all are committed, or none is there."""
-    order = Order.objects.create(customer=customer, item=item, price=price)
-    order.confirmation = confirm.submit(order.id).now().id
-    order.invoice = invoice.submit(order.id).now().id
-    order.save()
-    if price > CREDIT:
-        raise CardRefusedError
+    with transaction.atomic():
+        order = Order.objects.create(customer=customer, item=item, price=price)
+        order.confirmation = confirm.submit(order.id).now().id
+        order.invoice = invoice.submit(order.id).now().id
+        order.save()
+        if price > CREDIT:
+            raise CardRefusedError
 
 
 class CardRefusedError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -231,7 +232,8 @@ class Client:
         if loop is _running_loop():
             store.engine.notify()
         else:
-            loop.call_soon_threadsafe(store.engine.notify)
+            with suppress(RuntimeError):  # that loop has closed this very moment
+                loop.call_soon_threadsafe(store.engine.notify)
 
     async def _opened(self) -> Opened:
         loop = asyncio.get_running_loop()

@@ -78,14 +78,14 @@ class Handle(Generic[R]):
         Raises InvalidOperation for a value that has no form in JSON.
         """
         text = plain_value("value", value)
-        return Call("resume()", lambda: self._resume(text))
+        return self._client.asking("resume()", lambda: self._resume(text))
 
     def retry(self) -> Call[Handle[R]]:
         """Submit it once more, as it was, now that it has ended; the handle of the new operation.
 
         Raises InvalidOperation while it has not ended, KeyTaken when another operation holds its key, OperationNotFound.
         """
-        return Call("retry()", self._retry)
+        return self._client.asking("retry()", self._retry)
 
     def children(self) -> Call[list[Handle[Any]]]:
         """What its trigger has submitted, the oldest first."""

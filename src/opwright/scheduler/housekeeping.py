@@ -17,6 +17,7 @@ PERIOD = 5.0
 BATCH = 1000
 FORGET_PERIOD, FORGET_AGE = 60.0, 3600.0
 START = ("", -32768, 0)
+NOWHERE = (0, 0)
 
 
 class Housekeeping(Service):
@@ -30,6 +31,7 @@ class Housekeeping(Service):
         *,
         host: Callable[[], int],
         leftover: Callable[[], bool],
+        followers: Callable[[], bool] = lambda: False,
         unknown_after: float,
         returned: Callable[[], None] = lambda: None,
     ) -> None:
@@ -40,10 +42,12 @@ class Housekeeping(Service):
         self._clock = clock
         self._host = host
         self._leftover = leftover
+        self._followers = followers
         self._unknown_after = unknown_after
         self._returned = returned
         self._unknown_since: dict[str, float] = {}
         self._position = START
+        self._followed = NOWHERE
         self._forget_at = clock.monotonic() + FORGET_PERIOD
 
     async def run_once(self) -> float:
@@ -54,6 +58,8 @@ class Housekeeping(Service):
             await self.fail_unknown()
         else:
             self._unknown_since.clear()  # what is waited for must be without interruption
+        if self._followers():
+            await self.follow_overlooked()
         if self._clock.monotonic() >= self._forget_at:
             await self.forget()
         return PERIOD
@@ -85,6 +91,17 @@ class Housekeeping(Service):
             if row["trigger"] in late
         ]
         return await self._queue.fail_ready(failures) if failures else set()
+
+    async def follow_overlooked(self) -> list[str]:
+        """Let go on what follows an end that no host has told of: its host died between the end and the telling.
+
+        Looks at a window each time; the queues of what may go on, one entry per operation.
+        """
+        ended, self._followed = await self._queue.overlooked(self._followed, BATCH)
+        queues = await self._queue.follow(ended) if ended else []
+        if queues:
+            self._returned()
+        return queues
 
     async def forget(self) -> None:
         """Delete rows that have served: old hosts, requests to cancel what ended by itself."""

@@ -19,7 +19,7 @@ class Placing:
         self._due: float | None = None  # when something delayed is
         self._free: float | None = None  # when a slot falls free
         self._fresh = False  # something asks for a slot
-        self._followers = False
+        self.followers = False  # something follows others
         self._look = False  # for those who follow what has not been looked at
         self._ended: list[int] = []
         self._postponed: dict[int, float] = {}  # by operation: when it is due again, once its verdict is written
@@ -34,7 +34,7 @@ class Placing:
     def seen(self, peek: Peek) -> bool:
         """Take in what a look has found; whether there is something to place at once, by the database's clock."""
         self._due, self._free = self._local(peek.due, peek.now), self._local(peek.free, peek.now)
-        self._fresh, self._followers, self._look = peek.fresh, peek.followers, peek.followers
+        self._fresh, self.followers, self._look = peek.fresh, peek.followers, peek.followers
         return peek.fresh or peek.followers or any(moment is not None and moment <= peek.now for moment in (peek.due, peek.free))
 
     def postponed(self, operation: int, delay: float) -> None:
@@ -47,9 +47,9 @@ class Placing:
         for operation in back:
             due = self._postponed.pop(operation)
             self._due = due if self._due is None else min(self._due, due)
-        if self._followers:
+        if self.followers:
             self._ended.extend(operations)
-        return bool(back) or self._followers
+        return bool(back) or self.followers
 
     def freed(self) -> None:
         """A slot may have fallen free."""
@@ -74,9 +74,8 @@ class Placing:
 
     async def _promote(self) -> list[str]:
         self._due = None
-        queues, bound = await self._queue.promote()
-        self._fresh = self._fresh or bound
-        if not queues and not bound:  # not due by the database's clock yet, or locked by somebody
+        queues = await self._queue.promote()
+        if not queues:  # not due by the database's clock yet, locked by somebody, or over its limit
             self._due = self._clock.monotonic() + AGAIN
         return queues
 

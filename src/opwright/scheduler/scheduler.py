@@ -76,6 +76,11 @@ class Scheduler(Service):
         )
         self._stepping = asyncio.Lock()
 
+    @property
+    def followers(self) -> bool:
+        """Whether anything follows others, as of the last look."""
+        return self._placing.followers
+
     # -- waking ------------------------------------------------------------------------------------------------------
 
     def news(self) -> None:

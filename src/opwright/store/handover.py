@@ -15,8 +15,10 @@ _MIGRATIONS_TABLE = "(version integer primary key, name text not null, applied {
 
 
 class Handover(NamedTuple):
-    """``lock`` keeps hosts from migrating at the same time, ``is_installed`` asks for one row if there is the table of migrations,
-    ``install`` makes it, ``applied`` asks for the versions in it. ``steps`` are the statements of each version, its record last.
+    """What to say, in this order.
+
+    ``lock`` keeps hosts from migrating at the same time; ``is_installed`` gives a row if there is the table of migrations;
+    ``install`` makes it; ``applied`` gives the versions in it; ``steps`` are the statements of each version, its record last.
     """
 
     lock: tuple[str, ...]

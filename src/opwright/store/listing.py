@@ -16,7 +16,7 @@ from opwright.model.claim import DelayReason
 from opwright.model.operation import Operation
 from opwright.model.options import Options
 from opwright.model.status import OutcomeCode, Status
-from opwright.store.engine import Engine, Lane
+from opwright.store.engine import Engine, Lane, Row
 from opwright.store.migrations import Migration, migrations
 from opwright.store.operations import operation_of
 from opwright.store.postgresql import PostgresEngine
@@ -31,16 +31,52 @@ select current_setting('server_version') as version, pg_backend_pid() as pid, pg
   has_database_privilege(current_database(), 'create') as may_install,
   to_regclass(quote_ident($1) || '.migrations') is not null as installed
 """
+_NOW = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
 
 
 class Standing(NamedTuple):
-    """What the view leaves out about one operation. Times are microseconds."""
+    """What the view leaves out about one operation. Times are microseconds.
+
+    ``limited``: it waits for a slot of its lane. ``remaining``: how many that it follows have not ended; None when it is not
+    held back by any. ``lapsed``: waits in a row that nobody answered; ``answers`` are JSON texts, the oldest first.
+    """
 
     options: Options
     reason: DelayReason | None
     updated: int | None
     cancel_asked: int | None
     host_name: str | None
+    lane: str | None
+    capacity: int | None
+    period: int | None
+    limited: bool
+    remaining: int | None
+    despite: bool
+    lapsed: int
+    answers: tuple[str, ...]
+
+
+class Relative(NamedTuple):
+    """Another operation that has to do with this one. Without trigger and status: its record was swept, or never came to be."""
+
+    id: int
+    trigger: str | None
+    status: Status | None
+
+
+class Holder(NamedTuple):
+    """Who holds a slot of a lane; ``until``: the slot is free from then on, in microseconds."""
+
+    holder: Relative
+    until: int | None
+
+
+class Running(NamedTuple):
+    """What a host holds; ``begun`` in microseconds, known of what has outlived a renewal."""
+
+    operation: int
+    trigger: str
+    begun: int | None
 
 
 class ReadyWork(NamedTuple):
@@ -77,18 +113,54 @@ class Listing:
         rows = await self._engine.run("standing", operation=operation)
         if not rows:
             raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
-        options, reason, updated, cancel_asked, host_name = rows[0]
-        budgets = Options() if options is None else msgspec.json.decode(options, type=Options)
-        return Standing(budgets, None if reason is None else DelayReason(reason), updated, cancel_asked, host_name)
+        row = rows[0]
+        return Standing(
+            Options() if row["options"] is None else msgspec.json.decode(row["options"], type=Options),
+            None if row["reason"] is None else DelayReason(row["reason"]),
+            row["updated"], row["cancel_asked"], row["host_name"], row["lane"], row["capacity"], row["period"],
+            bool(row["limited"]), row["remaining"], bool(row["despite"]), row["lapsed"] or 0,
+            msgspec.json.decode(row["answers"] or "[]", type=tuple[str, ...]),
+        )  # fmt: skip
+
+    async def children(self, operation: int, limit: int) -> list[Relative]:
+        """What was submitted while an operation ran, the oldest first."""
+        return [_relative(row) for row in await self._engine.run("listed_children", operation=operation, limit=limit)]
+
+    async def predecessors(self, operation: int, limit: int) -> list[Relative]:
+        """What an operation follows."""
+        return [_relative(row) for row in await self._engine.run("listed_predecessors", operation=operation, limit=limit)]
+
+    async def holders(self, lane: str) -> list[Holder]:
+        """Who holds the slots of a lane."""
+        return [Holder(_relative(row), row["until"]) for row in await self._engine.run("holders", lane=lane)]
+
+    async def running(self) -> list[Running]:
+        """What hosts hold and have given to workers."""
+        return [Running(*row) for row in await self._engine.run("running")]
+
+    async def retried(self) -> set[int]:
+        """Every operation that has been submitted once more."""
+        return {row["operation"] for row in await self._engine.run("retried")}
+
+    async def leaked_slots(self) -> list[tuple[str, int]]:
+        """Lane and operation of slots that are taken by what has ended: there must be none."""
+        return [(row["lane"], row["operation"]) for row in await self._engine.run("leaked_slots")]
 
     async def ready_work(self) -> list[ReadyWork]:
         """What is ready, by queue and trigger."""
         return [ReadyWork(*row) for row in await self._engine.run("ready_work")]
 
 
+def _relative(row: Row) -> Relative:
+    return Relative(row["id"], row["trigger"], None if row["status"] is None else Status(row["status"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A database as it is found: nothing in it was changed, and nothing made."""
+    """A database as it is found: nothing in it was changed, and nothing made.
+
+    ``ahead``: microseconds by which its clock is ahead of this machine's; the answer may be wrong by ``doubt``.
+    """
 
     server: str
     known: tuple[Migration, ...]
@@ -97,6 +169,8 @@ class Survey:
     may_install: bool = True
     standby: bool = False
     pooler: bool = False
+    ahead: int = 0
+    doubt: int = 0
 
     @property
     def missing(self) -> list[Migration]:
@@ -126,6 +200,7 @@ async def _survey_postgresql(engine: PostgresEngine) -> Survey:
                 row = await raw.fetchrow(_LOOK, engine.schema)
                 versions = await raw.fetch(f"select version from {engine.schema}.migrations") if row["installed"] else []
                 pooler = raw.get_server_pid() != row["pid"]  # a pooler makes up the number that it gives its clients
+                asked, theirs, answered = engine.clock.now(), await raw.fetchval(_NOW), engine.clock.now()
         finally:
             await raw.close(timeout=2)
     except Exception as error:
@@ -135,6 +210,7 @@ async def _survey_postgresql(engine: PostgresEngine) -> Survey:
         migrations(engine.dialect, engine.schema),
         frozenset(one[0] for one in versions),
         may_install=row["may_install"], standby=row["standby"], pooler=pooler,
+        ahead=theirs - (asked + answered) // 2, doubt=(answered - asked) // 2,
     )  # fmt: skip
 
 

@@ -141,14 +141,11 @@ class Queue:
             landed |= await self._write(name, rows, host=host) if name == "finish" else await self._write(name, rows)
         return landed
 
-    async def promote(self, limit: int = 5000) -> tuple[list[str], bool]:
-        """Give what is due its place.
-
-        The queues of what became ready, one entry per operation, and whether anything asks for a slot now.
-        """
+    async def promote(self, limit: int = 5000) -> list[str]:
+        """Make ready what is due, as far as its lane has slots; the queues of what became ready, one entry per operation."""
         rows = await self._engine.run("promote", Lane.CLAIM, limit=limit)
         ready = [row["queue"] for row in rows if not row["bound"]]
-        return ready, len(ready) < len(rows)
+        return ready if len(ready) == len(rows) else ready + await self.admit()
 
     async def admit(self) -> list[str]:
         """Fill the lanes in which a slot has fallen free or something new waits; the queues, one entry per operation."""
@@ -158,11 +155,13 @@ class Queue:
         """Let go on what followed these operations; the queues, one entry per operation."""
         return await self._engine.play(places.follow(ended, _lost()), Lane.CLAIM)
 
-    async def overlooked(self, position: tuple[int, int], limit: int) -> list[int]:
-        """A window of what is followed and has ended without anybody having noticed."""
+    async def overlooked(self, position: tuple[int, int], limit: int) -> tuple[list[int], tuple[int, int]]:
+        """A window of what is followed, and ended without anybody having noticed; and the position behind the window."""
         predecessor, operation = position
         values = {"predecessor": predecessor, "operation": operation, "limit": limit, "lost": _lost()}
-        return [row["predecessor"] for row in await self._engine.run("overlooked", Lane.CONTROL, **values)]
+        rows = await self._engine.run("overlooked", Lane.CONTROL, **values)
+        behind = (rows[-1]["predecessor"], rows[-1]["operation"]) if len(rows) == limit else (0, 0)
+        return [row["predecessor"] for row in rows if row["over"]], behind
 
     async def note(self, remarks: Sequence[Remark]) -> None:
         """Write down what running operations say of themselves, in order."""

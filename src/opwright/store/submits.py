@@ -128,8 +128,11 @@ def resume(operation: int, value: str) -> Plan[bool]:
     return True
 
 
-def retry(operation: int) -> Plan[int]:
-    """Submit an ended operation once more, as it was; the new id. Raises OperationNotFound, InvalidOperation, KeyTaken."""
+def retry(operation: int, changed: NewOperation | None = None) -> Plan[int]:
+    """Submit an ended operation once more, as it was, or with the inputs (and the lane) of a draft; the new id.
+
+    Raises OperationNotFound, InvalidOperation, KeyTaken.
+    """
     found = yield call("request", operation=operation)
     if not found:
         raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
@@ -141,6 +144,9 @@ def retry(operation: int) -> Plan[int]:
         submitter=row["submitter"], retry_of=operation, key=row["key"],
         lane=row["lane"], capacity=row["capacity"], period=row["period"],
     )  # fmt: skip
+    if changed is not None:
+        for name in ("inputs", "lane", "capacity", "period", "held"):
+            setattr(again, name, getattr(changed, name))
     if again.key is None:
         yield from submit([again])
     else:

@@ -26,7 +26,7 @@ from opwright.watch.postgresql import PostgresWatcher
 from opwright.watch.sqlite import SqliteWatcher
 from opwright.workers.drive import outside_loop
 from opwright.workers.inline import InlinePool
-from opwright.workers.pool import OnRoom, OnUpdates, Pool
+from opwright.workers.pool import OnRemarks, OnRoom, OnUpdates, Pool
 from opwright.workers.runner import Runner
 from opwright.workers.slots import Slots
 
@@ -144,11 +144,15 @@ class _DrivenHost(Host):
         await super().stop(grace)
 
     async def turn_clock(self) -> bool:
-        """On to the next due time; False when nothing is delayed."""
-        peek = await self._store.queue.peek()
-        if peek.due is None or not isinstance(self._clock, TurnedClock):
+        """On to the next moment at which something is due, or may have a slot of its limit; False when nothing waits for one."""
+        counts = await self._store.operations.counts()
+        if not counts[Status.PENDING] + counts[Status.WAIT]:
             return False
-        self._clock.turn(max(peek.due - peek.now, 0) / SECOND)
+        peek = await self._store.queue.peek()
+        ahead = [moment for moment in (peek.due, peek.free) if moment is not None and moment > peek.now]
+        if not ahead or not isinstance(self._clock, TurnedClock):
+            return False
+        self._clock.turn((min(ahead) - peek.now) / SECOND)
         return True
 
     async def ended(self) -> tuple[Operation, ...]:
@@ -163,7 +167,8 @@ class _DrivenHost(Host):
         self._services = []
 
     def _make_pool(self) -> Pool:
-        return _Here(self._registry, on_updates=self._heard, on_room=self._scheduler.room)
+        scheduler = self._scheduler
+        return _Here(self._registry, on_updates=self._heard, on_remarks=scheduler.remarks, on_room=scheduler.room)
 
     def _heard(self, updates: list[StatusUpdate]) -> None:
         self.updates += [update for update in updates if update.outcome is not Outcome.RETURNED]
@@ -174,6 +179,6 @@ class _DrivenHost(Host):
 class _Here(InlinePool):
     """One slot, and synchronous triggers in the calling thread, where the test's transactions and connections are."""
 
-    def __init__(self, runner: Runner, *, on_updates: OnUpdates, on_room: OnRoom) -> None:
-        super().__init__(runner, 1, on_updates=on_updates, on_room=on_room)
+    def __init__(self, runner: Runner, *, on_updates: OnUpdates, on_remarks: OnRemarks, on_room: OnRoom) -> None:
+        super().__init__(runner, 1, on_updates=on_updates, on_remarks=on_remarks, on_room=on_room)
         self._slots = Slots(runner, 1, self._report, self._remark, interrupt=lambda: None)

@@ -29,7 +29,7 @@ def test_every_command_is_about_this_project(sqlite_path: Path) -> None:
 
 @pytest.mark.parametrize("fast", [True, False])
 async def test_tests_of_the_project_have_the_tables_and_touch_nothing_else(database_url: str, *, fast: bool) -> None:
-    """``manage.py test`` makes a database of its own, on SQLite in memory; operations go there, within what each test rolls back."""
+    """``manage.py test`` makes a database of its own (SQLite's in memory); operations go there, and a test rolls them back."""
     words = ("test", "tests.integrations.django.project", "--pattern", "suite.py", *(() if fast else ("--parallel", "2")))
     said = manage(database_url, *words)
     assert "OK" in said
@@ -50,6 +50,19 @@ def test_wrong_settings_are_named(sqlite_path: Path, settings: str, words: str) 
     done = python(f"sqlite:///{sqlite_path}", "-m", "django", "check", PROJECT_OPWRIGHT=settings)
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_a_backend_without_its_app_is_found_by_check(sqlite_path: Path) -> None:
+    """Otherwise no worker would know a single task."""
+    said = manage(f"sqlite:///{sqlite_path}", "check", code=1, PROJECT_WITHOUT="opwright.integrations.django")
+    assert "(opwright.E001) OpwrightBackend needs its app." in said
+
+
+def test_settings_for_tests_may_name_memory() -> None:
+    """Tests of such a project run; a host says that it cannot."""
+    memory = "sqlite:///:memory:"
+    assert "OK" in manage(memory, "test", "tests.integrations.django.project", "--pattern", "suite.py")
+    assert "memory will not do" in manage(memory, "opwright", "run", code=2)
 
 
 def test_operations_may_live_in_a_database_of_their_own(sqlite_path: Path, tmp_path: Path) -> None:

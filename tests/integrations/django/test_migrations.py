@@ -18,13 +18,18 @@ NEWEST = max(int(file.name[:4]) for file in (OURS / "sqlite").glob("*.sql"))
 
 # Columns, constraints and indexes of a schema, without its name.
 _POSTGRESQL = """
-select replace(c.relname || ' ' || c.relkind::text || ' ' || coalesce(string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
-  || ' ' || a.attnotnull, ', ' order by a.attnum), '') || coalesce(pg_get_indexdef(i.indexrelid), '')
-  || coalesce(pg_get_viewdef(case when c.relkind = 'v' then c.oid end), ''), 'elsewhere', 'opwright') as line
-from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
-left join pg_index i on i.indexrelid = c.oid where n.nspname = '{schema}' group by c.oid, c.relname, c.relkind, i.indexrelid order by 1
+select replace(
+  c.relname || ' ' || c.relkind::text || ' '
+  || coalesce(string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull), ', ' order by attnum), '')
+  || coalesce(pg_get_indexdef(i.indexrelid), '') || coalesce(pg_get_viewdef(case when c.relkind = 'v' then c.oid end), ''),
+  'elsewhere', 'opwright') as line
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 left join pg_index i on i.indexrelid = c.oid
+where n.nspname = '{schema}' group by c.oid, c.relname, c.relkind, i.indexrelid order by 1
 """
-_SQLITE = "select replace(sql, 'elsewhere_', 'opwright_') from sqlite_master where name glob '{schema}_*' and sql is not null order by 1"
+_SQLITE = """
+select replace(sql, 'elsewhere_', 'opwright_') from sqlite_master where name glob '{schema}_*' and sql is not null order by 1
+"""
 
 
 async def structure(url: str, schema: str) -> list[str]:
@@ -72,7 +77,7 @@ def test_django_makes_the_tables_that_opwright_migrate_makes(database_url: str) 
 
 
 def test_tables_that_are_there_are_taken_as_they_are(database_url: str) -> None:
-    """After ``opwright migrate`` Django only writes its own history; a schema of a newer program is refused, and stays as it is."""
+    """After ``opwright migrate`` Django only writes its own history. A schema of a newer program is refused."""
     asyncio.run(migrate(Opwright(database_url).client))
     before = asyncio.run(structure(database_url, "opwright"))
     assert "Applying opwright.0001_engine... OK" in manage(database_url, "migrate")

@@ -12,7 +12,7 @@ def test_submits_share_the_fate_of_the_atomic_block(database_url: str) -> None:
 
 
 def test_what_was_committed_is_carried_out_by_manage_py_opwright_run(database_url: str, tmp_path: Path) -> None:
-    """Its worker processes set Django up, see the data of the same commit, and keep no connection from one operation to the next."""
+    """Its worker processes set Django up, see the data of the same commit, and keep no connection between two operations."""
     manage(database_url, "migrate", "-v0")
     with host(database_url, tmp_path):
         story(database_url, "committed_work")

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Alias:
-    """Synchronous code submits over Django's connection: in the atomic block that it is in, and outside of one Django commits at once.
+    """Synchronous code submits over Django's connection: in its atomic block, and outside of one Django commits at once.
 
     Inside a running event loop Django's connections refuse to work, so a submit there has a transaction of its own.
     ``name``: None when the operations live where no alias leads.
@@ -32,7 +32,7 @@ class Alias:
             self._settle(MEMORY)
 
     def connection(self) -> object | None:
-        """The connection that a submit joins unless it names one; None where there is none, also when a test moved the client away."""
+        """What a submit joins unless it names a connection; None where there is none, also when a test moved the client away."""
         if self.name is None or self._client.url != self._url or in_event_loop():
             return None
         return cast("object", connections[self.name])
@@ -53,7 +53,7 @@ class Alias:
             self._settle(url)
 
     def _settle(self, url: str) -> None:
-        """A database in memory (of a test) can be written to over Django's connection; what needs one of ours is refused when it is used."""
+        """A database in memory (of a test) takes submits over Django's connection; what needs one of ours is refused later."""
         client = self._client
         client.move(NOWHERE if url == MEMORY else url, client.clock, client.schema)
         if url == MEMORY:
@@ -65,7 +65,7 @@ class Alias:
 
 
 class _InMemory:
-    """The part of an engine that writes statements, for a database in memory: there is no file to compare, and nothing to open."""
+    """The part of an engine that knows its statements, for a database in memory: no file to compare, and nothing to open."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -41,8 +41,8 @@ _known: dict[str, _Known] = {}
 class OpwrightBackend(BaseTaskBackend):
     """Each task is a trigger, named by its module path and registered when it is declared: a row never leads to an import.
 
-    OPTIONS may hold ``retries``, ``recoveries``, ``timeout`` and ``backoff`` as ``@ops.operation`` takes them. From synchronous code
-    a task is enqueued in the current atomic block, and so with the data that it is about.
+    OPTIONS may hold ``retries``, ``recoveries``, ``timeout`` and ``backoff`` as ``@ops.operation`` takes them. A task is enqueued
+    in the current atomic block, and so with the data that it is about.
     """
 
     supports_defer = True
@@ -66,8 +66,8 @@ class OpwrightBackend(BaseTaskBackend):
         known = _known[task.module_path]
         if known.late:
             raise InvalidTask(
-                f"{task.module_path}: worker processes do not know it. They import `tasks` and `operations` of every app: move it there, or "
-                "import its module there"
+                f"{task.module_path}: worker processes do not know it. They import `tasks` and `operations` of every app: "
+                "move it there, or import its module there"
             )
         result = of_submit(task, args, kwargs, self.alias)
         trigger = known.trigger.options(

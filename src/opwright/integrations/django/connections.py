@@ -32,7 +32,7 @@ def fresh_connections(_: Current) -> Generator[None, None, None]:
 def _close_old() -> None:
     """Close them in the thread where they are used: for asynchronous code that is the one behind ``sync_to_async``.
 
-    There it stands in line before the first question of the attempt, and after its last; a connection within an atomic block is let be.
+    There it stands in line before the first question of the attempt, and after its last; an atomic block is let be.
     """
     if in_event_loop():
         SyncToAsync.single_thread_executor.submit(close_old_connections)

@@ -16,8 +16,8 @@ NOWHERE = "sqlite:///opwright-in-memory.db"  # never made: it only says that the
 _KNOWN = {"url", "schema", "database"}
 # What our own connections take over from OPTIONS. The rest concerns Django's driver alone (pool, isolation_level, …).
 _SHARED_OPTIONS = (
-    "target_session_attrs", "passfile", "service", "krbsrvname", "gsslib", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl",
-    "sslpassword", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version",
+    "target_session_attrs", "passfile", "service", "krbsrvname", "gsslib", "sslmode", "sslrootcert", "sslcert", "sslkey",
+    "sslcrl", "sslpassword", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version",
 )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from traceback import format_exception
 from typing import Any, NamedTuple
 
@@ -78,7 +77,7 @@ def of_operation(task: Task, found: History, backend: str) -> TaskResult:
 
 def of_submit(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any], backend: str) -> TaskResult:
     """The result of a task that is about to be submitted. Raises TypeError for arguments that are not JSON."""
-    return _result(task, "", args, kwargs, backend, timezone.now())
+    return _fresh(task, args, kwargs, backend, id="", enqueued_at=timezone.now())
 
 
 class Attempt:
@@ -86,7 +85,7 @@ class Attempt:
 
     def __init__(self, task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         running, now = current(), timezone.now()
-        self.result = _result(task, str(running.id), args, kwargs, task.backend, moment(made_at(running.id)))
+        self.result = _fresh(task, args, kwargs, task.backend, id=str(running.id), enqueued_at=moment(made_at(running.id)))
         _set(self.result, status=TaskResultStatus.RUNNING, started_at=now, last_attempted_at=now)
         self.result.worker_ids.extend(["opwright"] * running.attempt)
 
@@ -122,12 +121,10 @@ def performed(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ite
     attempt.ended(TaskResultStatus.SUCCESSFUL)
 
 
-def _result(
-    task: Task, identifier: str, args: Sequence[Any], kwargs: Mapping[str, Any], backend: str, enqueued_at: datetime
-) -> TaskResult:
+def _fresh(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any], backend: str, **known: Any) -> TaskResult:
     return TaskResult(
-        task=task, id=identifier, status=TaskResultStatus.READY, enqueued_at=enqueued_at, started_at=None, finished_at=None,
-        last_attempted_at=None, args=list(args), kwargs=dict(kwargs), backend=backend, errors=[], worker_ids=[],
+        task=task, status=TaskResultStatus.READY, started_at=None, finished_at=None, last_attempted_at=None,
+        args=list(args), kwargs=dict(kwargs), backend=backend, errors=[], worker_ids=[], **known,
     )  # fmt: skip
 
 
@@ -138,7 +135,7 @@ def _set(result: TaskResult, **values: Any) -> None:
 
 
 def _decoded(inputs: str | dict[str, Any], result: Any) -> tuple[dict[str, Any], Any]:
-    """Inputs and result as values. Psycopg decodes JSON by itself, the others give its text; inputs, being an object, tell which."""
+    """Inputs and result as values. Psycopg decodes JSON by itself, others give its text; inputs, an object, tell which."""
     if isinstance(inputs, dict):
         return inputs, result
     return msgspec.json.decode(inputs), None if result is None else msgspec.json.decode(result)

@@ -1,4 +1,4 @@
-"""Sessions and connections of SQLAlchemy, synchronous and asynchronous, on PostgreSQL and SQLite through any of its drivers.
+"""Sessions and connections of SQLAlchemy, synchronous and asynchronous, to PostgreSQL and to SQLite.
 
 Notifications wait for the commit of a session. A connection has no such hook: its ``commit`` event comes before the COMMIT.
 """

@@ -1,9 +1,12 @@
 """Tests as the project's own developers write them; ``manage.py test`` runs them."""
+# Django tells no types.
+# mypy: disable-error-code="misc"
 
+import pytest
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
 
-from opwright import ConfigurationError
+from opwright import ConfigurationError, Status
 from opwright.integrations.django import ops
 from tests.integrations.django.project.operations import meet, render
 from tests.integrations.django.project.tasks import add
@@ -14,13 +17,13 @@ class Inside(TestCase):
 
     def test_a_submit_joins_the_test(self) -> None:
         render.submit(1).now()
-        self.assertEqual(add.get_result(add.enqueue(1).id).status, "READY")
+        assert add.get_result(add.enqueue(1).id).status == "READY"
 
     def test_the_next_one_begins_with_nothing(self) -> None:
         table = "opwright_operations" if connection.vendor == "sqlite" else "opwright.operations"
         with connection.cursor() as cursor:
             cursor.execute(f"select count(*) from {table} where trigger <> 'meet'")
-            self.assertEqual(cursor.fetchone(), (0,))
+            assert cursor.fetchone() == (0,)
 
 
 class Committed(TransactionTestCase):
@@ -28,10 +31,10 @@ class Committed(TransactionTestCase):
 
     def test_the_handle_asks_the_test_database(self) -> None:
         handle = meet.submit().now()
-        self.assertIn("memory" if connection.vendor == "sqlite" else "/test_", ops.client.url)
+        assert ("memory" if connection.vendor == "sqlite" else "/test_") in ops.client.url
         if connection.vendor == "sqlite":
-            with self.assertRaisesRegex(ConfigurationError, "memory will not do"):
+            with pytest.raises(ConfigurationError, match="memory will not do"):
                 handle.status().now()
         else:
-            self.assertEqual(handle.status().now(), "PENDING")
+            assert handle.status().now() is Status.PENDING
             ops.client.close_everywhere()

@@ -1,4 +1,6 @@
 """Django's tasks."""
+# Django tells no types.
+# mypy: disable-error-code="untyped-decorator"
 
 import os
 from typing import Any

@@ -22,7 +22,8 @@ from django.core.wsgi import get_wsgi_application
 from django.utils.html import strip_tags
 
 from opwright.integrations.django import ops
-from shop.models import Order
+
+from ...models import Order  # noqa: TID252 - inside an app of Django that is the custom
 
 SALES = (("ada", "a lamp", "40"), ("grace", "a desk", "320"), ("kurt", "a yacht", "9000"))
 

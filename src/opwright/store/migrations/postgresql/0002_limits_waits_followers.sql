@@ -58,6 +58,7 @@ create table opwright.predecessors (
 );
 create index predecessors_fresh on opwright.predecessors (predecessor) where state = 0;
 create index predecessors_operation on opwright.predecessors (operation);
+create index predecessors_open on opwright.predecessors (predecessor, operation) where state < 2;
 
 -- One row for each operation that has ever waited or been resumed. Both sides meet at its lock, so that no answer is missed.
 create table opwright.waits (

@@ -57,6 +57,7 @@ create table opwright.predecessors (
 ) strict, without rowid;
 create index opwright.predecessors_fresh on opwright.predecessors (predecessor) where state = 0;
 create index opwright.predecessors_operation on opwright.predecessors (operation);
+create index opwright.predecessors_open on opwright.predecessors (predecessor, operation) where state < 2;
 
 -- One row for each operation that has ever waited or been resumed.
 create table opwright.waits (

@@ -65,15 +65,52 @@ join opwright.overview v on v.id = page.operation
 order by page.ended desc, page.operation desc
 
 -- name: standing
--- What the view leaves out about one operation: its budgets, why it waits, its last sign of life, who wants it cancelled.
-select o.options, d.reason, c.updated, x.at as cancel_asked, h.name as host_name
+-- What the view leaves out about one operation: its budgets, why it waits, its last sign of life, who wants it cancelled, the
+-- limit it runs under, what it was answered.
+select o.options, d.reason, c.updated, x.at as cancel_asked, h.name as host_name, o.lane, o.capacity, o.period,
+  l.operation is not null as limited, f.remaining, f.despite, w.lapsed, cast(w.answers as text) as answers
 from opwright.operations o
 left join opwright.delayed d on d.operation = o.id
 left join opwright.claimed c on c.operation = o.id
+left join opwright.limited l on l.operation = o.id
+left join opwright.following f on f.operation = o.id
+left join opwright.waits w on w.operation = o.id
 left join opwright.outcomes e on e.operation = o.id
 left join opwright.cancel_requests x on x.operation = o.id
 left join opwright.hosts h on h.id = coalesce(e.host, c.host)
 where o.id = :operation
+
+-- name: listed_children
+-- What was submitted while an operation ran, the oldest first.
+select v.id, v.trigger, v.status from opwright.overview v where v.id in (
+  select id from opwright.operations where parent = :operation order by id limit :limit)
+order by v.id
+
+-- name: listed_predecessors
+-- What an operation follows; one whose record was swept has neither trigger nor status.
+select p.predecessor as id, v.trigger, v.status from (
+  select predecessor from opwright.predecessors where operation = :operation order by predecessor limit :limit) p
+left join opwright.overview v on v.id = p.predecessor
+order by p.predecessor
+
+-- name: holders
+-- Who holds the slots of a lane; `until`: the slot is free from then on.
+select s.operation as id, v.trigger, v.status, s.until from opwright.slots s
+left join opwright.overview v on v.id = s.operation
+where s.lane = :lane order by s.number
+
+-- name: running
+-- What hosts hold and do not merely hold ahead; `begun` is written only for what outlives a renewal.
+select c.operation, o.trigger, c.begun from opwright.claimed c join opwright.operations o on o.id = c.operation where not c.ahead
+
+-- name: retried
+-- Every operation that has been submitted once more. Costs a walk through the records.
+select distinct retry_of as operation from opwright.operations where retry_of is not null
+
+-- name: leaked_slots
+-- Slots that are taken by what has ended. There must be none: a slot falls free in the transaction of the end.
+select s.lane, s.operation from opwright.slots s join opwright.outcomes e on e.operation = s.operation
+where s.until is null order by s.lane, s.operation limit 100
 
 -- name: ready_work
 -- What is ready, by queue and trigger. Costs a walk through all that is ready.

@@ -85,11 +85,3 @@ queued as (
   insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
   select queue, rank, operation, 0, 0, trigger from over where not cancelled and lane is null and (due is null or due <= {now}))
 select operation, cancelled, queue from over
-
--- name: overlooked
--- A window of what is followed and has ended, or never came to be, without anybody having noticed.
-select p.predecessor from (
-  select predecessor, operation, state from opwright.predecessors
-  where (predecessor, operation) > (:predecessor, :operation) order by predecessor, operation limit :limit) p
-where p.state < 2 and (exists (select 1 from opwright.outcomes e where e.operation = p.predecessor)
-  or (p.predecessor < :lost and not exists (select 1 from opwright.operations o where o.id = p.predecessor)))

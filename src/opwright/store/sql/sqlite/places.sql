@@ -87,11 +87,3 @@ select operation, lane, rank, 0, 0, queue, trigger, 1 from temp.given where not 
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 select queue, rank, operation, 0, 0, trigger from temp.given where not status and lane is null;
 select operation, status as cancelled, queue from temp.given
-
--- name: overlooked
--- A window of what is followed and has ended, or never came to be, without anybody having noticed.
-select p.predecessor from (
-  select predecessor, operation, state from opwright.predecessors
-  where (predecessor, operation) > (:predecessor, :operation) order by predecessor, operation limit :limit) p
-where p.state < 2 and (exists (select 1 from opwright.outcomes e where e.operation = p.predecessor)
-  or (p.predecessor < :lost and not exists (select 1 from opwright.operations o where o.id = p.predecessor)))

@@ -1,0 +1,85 @@
+"""Several hosts of one application, of which the test kills workers and whole hosts at random."""
+
+import os
+import random
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.kit.diary import Diary
+from tests.kit.processes import HostProcess
+from tests.kit.trade import Trade
+from tests.kit.waiting import moment
+
+LEASE, RENEW = 1.0, 0.2
+
+
+class Crew:
+    """So many hosts with short leases. A host that is killed is followed by a new one."""
+
+    def __init__(self, url: str, folder: Path, *, hosts: int = 2, workers: int = 2, module: str = Trade.module) -> None:
+        self._url = url
+        self._folder = folder
+        self._size = hosts
+        self._workers = workers
+        self._module = module
+        self._stack = ExitStack()
+        self._started = 0
+        self.hosts: list[HostProcess] = []
+
+    async def __aenter__(self) -> Self:
+        with self._stack:
+            for _ in range(self._size):
+                self._start()
+            for host in self.hosts:
+                await host.ready()
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _start(self) -> None:
+        self._started += 1
+        host = HostProcess(
+            self._url, self._folder, f"host{self._started}", module=self._module,
+            workers=self._workers, lease=LEASE, renew=RENEW, heartbeat=0.5,
+        )  # fmt: skip
+        self.hosts.append(self._stack.enter_context(host))
+
+    def workers(self) -> list[int]:
+        """Every live worker."""
+        return [pid for host in self.hosts for pid in host.children()]
+
+    def kill_worker(self, chance: random.Random) -> None:
+        """Kill one of the workers; the diary knows of it before the worker does."""
+        if workers := self.workers():
+            self._kill(chance.choice(workers))
+
+    async def kill_host(self, chance: random.Random) -> None:
+        """Kill a host with all its workers, and start another one."""
+        victim = chance.choice(self.hosts)
+        self.hosts.remove(victim)
+        for pid in victim.children():
+            Diary(self._folder).write("killed", str(pid))
+        victim.kill()
+        self._start()
+        await self.hosts[-1].ready()
+
+    async def rage(self, chance: random.Random, *, pause: float, hosts: int) -> int:
+        """Kill workers, with random pauses, for ever; each time so many have died, a host, ``hosts`` times at most."""
+        kills = 0
+        while True:
+            await moment(chance.uniform(0, 2 * pause))
+            kills += 1
+            if kills % 10 == 0 and hosts:
+                hosts -= 1
+                await self.kill_host(chance)
+            else:
+                self.kill_worker(chance)
+
+    def _kill(self, pid: int) -> None:
+        Diary(self._folder).write("killed", str(pid))
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,180 @@
+"""A shop as the tests of the engine in use need it: it charges cards, bills customers, and passes work on."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import threading
+from functools import cache
+from typing import Any, NoReturn
+
+from opwright import Limit, Opwright, operation
+from opwright.app.target import Target
+from opwright.operations.submitter import HandedBack
+from opwright.operations.trigger import Trigger
+from tests.kit.diary import Diary
+
+MANY = 1_000  # recoveries: no operation of these tests is to run out of them
+AGAIN = 0.25  # how often an attempt after the first is killed, too
+SOON = 0.03  # seconds within which a death comes "sometime": longer than most charges take
+WORK = 0.03  # seconds that a bill takes
+
+is_sqlite = os.environ.get("OPWRIGHT_URL", "").startswith("sqlite")
+
+
+def die() -> NoReturn:
+    """As by ``kill -9``, with a line about it."""
+    Diary.found().write("killed", str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("nobody survives that")
+
+
+class Doom:
+    """The moment at which the process of an attempt is killed: drawn from the seed, the operation and the attempt.
+
+    "sometime" is any moment: another thread does it, in the middle of a COMMIT if need be.
+    """
+
+    def __init__(self, moments: tuple[str, ...], number: int, seed: int) -> None:
+        attempt = operation.current().attempt
+        chance = random.Random(f"{seed} {number} {attempt}")  # noqa: S311 - a test
+        self._moment = chance.choice(moments) if seed and (attempt == 1 or chance.random() < AGAIN) else None
+        if self._moment == "sometime":
+            threading.Timer(chance.uniform(0, SOON), die).start()
+
+    def reached(self, moment: str) -> None:
+        """Die, if this is the moment."""
+        if moment == self._moment:
+            die()
+
+
+async def charge(number: int, seed: int) -> int:
+    """Charge a card: the row and the end of the operation in one transaction. With a seed its process may be killed."""
+    doom = Doom(("before", "charged", "sometime", "after"), number, seed)
+    doom.reached("before")
+    async with operation.transaction() as own:
+        if is_sqlite:
+            own.connection.execute("insert into charges values (?)", (number,))
+        else:
+            await own.connection.execute("insert into charges values ($1)", number)
+        own.returns(2 * number)
+        doom.reached("charged")
+    doom.reached("after")
+    return 0
+
+
+def charge_plainly(number: int, seed: int) -> int:
+    """The same from synchronous code."""
+    doom = Doom(("before", "charged", "sometime", "after"), number, seed)
+    doom.reached("before")
+    with operation.transaction() as own:
+        own.connection.execute(f"insert into charges values ({'?' if is_sqlite else '%s'})", (number,))  # noqa: S608 - the driver's mark
+        own.returns(2 * number)
+        doom.reached("charged")
+    doom.reached("after")
+    return 0
+
+
+@cache
+def sessions() -> Any:
+    """The application's own way to the database. Imported here: only workers that use it shall pay for it."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import sessionmaker
+
+    return sessionmaker(create_engine(os.environ["OPWRIGHT_URL"].replace("postgresql://", "postgresql+psycopg://")))
+
+
+def charge_in_session(number: int, seed: int) -> int:
+    """The same in a session of the application, which commits it by itself."""
+    from sqlalchemy import text
+
+    with sessions()() as session:
+        doom = Doom(("charged", "written", "sometime", "after"), number, seed)
+        with operation.transaction(on=session) as own:
+            session.execute(text("insert into charges values (:number)"), {"number": number})
+            own.returns(2 * number)
+            doom.reached("charged")
+        doom.reached("written")
+        session.commit()
+        doom.reached("after")
+    return 0
+
+
+class Relay:
+    """Runs one step, and submits the next one when it gets it back."""
+
+    step: Trigger[[int, int], int]
+
+    async def handle(self, number: int, last: int) -> int:
+        """One step."""
+        await asyncio.sleep(0)
+        return number
+
+    async def done(self, handed: HandedBack) -> None:
+        """The next one, up to the last."""
+        if handed.result < handed.inputs["last"]:
+            await self.step.submit(handed.result + 1, handed.inputs["last"])
+
+
+async def bill(customer: int, number: int) -> int:
+    """A bill; the diary tells which customers have one in work."""
+    diary = Diary.found()
+    diary.write("begin", str(customer))
+    await asyncio.sleep(WORK)
+    diary.write("end", str(customer))
+    return number
+
+
+def hold_for(customer: int, name: str) -> int:
+    """A bill that takes until the test lets it go."""
+    diary = Diary.found()
+    diary.write("start", name)
+    while not diary.is_released(name):
+        threading.Event().wait(0.005)
+    return customer
+
+
+async def part(number: int) -> int:
+    """A part of something; a negative one cannot be made."""
+    await asyncio.sleep(0)
+    if number < 0:
+        raise ValueError(f"part {number}")
+    return number
+
+
+async def next_to(number: int) -> int:
+    """What follows one part."""
+    (before,) = await trade_handle().predecessors()
+    return int(await before.result()) + number
+
+
+async def total() -> int:
+    """What concludes all parts."""
+    return sum([int(await one.result()) for one in await trade_handle().predecessors()])
+
+
+def trade_handle() -> Any:
+    """The handle of the running operation."""
+    running = operation.current()
+    return running.function.client.handle(running.id)  # type: ignore[union-attr]
+
+
+class Trade:
+    """The application."""
+
+    module = "tests.kit.trader"
+
+    def __init__(self, url: str) -> None:
+        self.ops = ops = Opwright(url)
+        ops.found_at(Target(self.module, None, "ops", tuple(sys.path)))
+        self.charge = ops.operation(recoveries=MANY)(charge)
+        self.charge_plainly = ops.operation(recoveries=MANY)(charge_plainly)
+        self.charge_in_session = ops.operation(recoveries=MANY)(charge_in_session)
+        relay = Relay()
+        self.step = relay.step = ops.submitter("relay", relay, recoveries=MANY)
+        self.bill = ops.operation(recoveries=MANY, limit=Limit(1, by="customer"))(bill)
+        self.hold_for = ops.operation(recoveries=0, limit=Limit(1, by="customer"))(hold_for)
+        self.part = ops.operation(recoveries=MANY)(part)
+        self.next_to = ops.operation(recoveries=MANY)(next_to)
+        self.total = ops.operation(recoveries=MANY)(total)
