@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.examples.kit import ROOT, run
 from tests.examples.test_small import output
 
 
@@ -25,3 +26,9 @@ def test_flask_submits_in_the_session_of_a_request(tmp_path: Path) -> None:
     sent, *declined = output(tmp_path, "07_flask.py").splitlines()
     assert re.fullmatch(r"Sent: invoice for order \d+", sent)
     assert declined == ["Declined: 409 CONFLICT", "Kept orders above 1000: 0"]
+
+
+def test_flask_finds_the_commands_of_the_example(tmp_path: Path) -> None:
+    done = run(tmp_path, "-m", "flask", "--app", str(ROOT / "examples" / "07_flask.py"), "opwright", "migrate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "flask.db").is_file()

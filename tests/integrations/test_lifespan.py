@@ -89,6 +89,18 @@ async def test_each_of_several_web_processes_has_a_host_of_its_own(
     assert set((await tables.hosts()).values()) == {STOPPED}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_workers_of_a_web_process_end_with_it(application: Application, diary: Diary, tmp_path: Path) -> None:
+    """Even when it is killed while one of them is busy."""
+    with WebServer(tmp_path, "tests.integrations.web:fastapi", WITH_HOST="1") as server:
+        await server.up()
+        await server.post("/hold/one")
+        started = await diary.wait("start", "one", seconds=20)
+        server.process.kill()
+        await server.ended()
+        await all_ended([started.pid], 10)
+
+
 RELOADED = """
 from fastapi import FastAPI
 from opwright import Opwright

@@ -1,9 +1,11 @@
 """Several hosts of one application, of which the test kills workers and whole hosts at random."""
 
+import asyncio
 import os
 import random
 import signal
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,7 +13,6 @@ from typing import Self
 from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
 from tests.kit.trade import Trade
-from tests.kit.waiting import moment
 
 LEASE, RENEW = 1.0, 0.2
 
@@ -28,6 +29,7 @@ class Crew:
         self._stack = ExitStack()
         self._started = 0
         self.hosts: list[HostProcess] = []
+        self.kills = 0
 
     async def __aenter__(self) -> Self:
         with self._stack:
@@ -68,13 +70,24 @@ class Crew:
         self._start()
         await self.hosts[-1].ready()
 
-    async def rage(self, chance: random.Random, *, pause: float, hosts: int) -> int:
-        """Kill workers, with random pauses, for ever; each time so many have died, a host, ``hosts`` times at most."""
-        kills = 0
+    @asynccontextmanager
+    async def rage(self, chance: random.Random, *, pause: float, hosts: int) -> AsyncIterator[None]:
+        """During the block kill a worker every ``pause`` seconds or so, and instead of each tenth a host, ``hosts`` at most."""
+        task = asyncio.create_task(self._rage(chance, pause, hosts))
+        try:
+            yield
+            assert not task.done(), "nothing was killed any more"
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            await task
+
+    async def _rage(self, chance: random.Random, pause: float, hosts: int) -> None:
         while True:
-            await moment(chance.uniform(0, 2 * pause))
-            kills += 1
-            if kills % 10 == 0 and hosts:
+            await asyncio.sleep(chance.uniform(0, 2 * pause))
+            self.kills += 1
+            if hosts and self.kills % 10 == 0:
                 hosts -= 1
                 await self.kill_host(chance)
             else:

@@ -42,7 +42,7 @@ def test_the_module_is_imported_from_the_package() -> None:
     ],
 )
 def test_outside_of_an_operation_everything_says_so(call: Callable[[], Any]) -> None:
-    with pytest.raises(NotInOperation, match="only inside a trigger that an operation runs; in a test use opwright.testing"):
+    with pytest.raises(NotInOperation, match=r"only inside a trigger that an operation runs; in a test use opwright\.testing"):
         call()
 
 

@@ -93,8 +93,8 @@ async def test_a_refutation_shows_what_it_found(ops: Opwright) -> None:
 
 async def test_an_input_that_the_trigger_does_not_have_is_refused(ops: Opwright) -> None:
     """A misspelt name would make every refutation true."""
-    with pytest.raises(TypeError, match="render has no input 'foto'; its inputs are photo, width"):
-        await refute_submitted(render, foto="cat")
+    with pytest.raises(TypeError, match="render has no input 'picture'; its inputs are photo, width"):
+        await refute_submitted(render, picture="cat")
 
 
 def test_synchronous_tests_say_now(sync_ops: Opwright) -> None:

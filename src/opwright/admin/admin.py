@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Self
 
-from opwright.admin.record import Record, history, masked
+from opwright.admin.company import Company, Queues
+from opwright.admin.record import Record, history, masked, masked_text
 from opwright.admin.words import address
 from opwright.errors import SchemaTooOld, StoreUnavailable
-from opwright.model.host import Host
+from opwright.model.host import Host, HostState
 from opwright.model.operation import Operation
+from opwright.model.queue import QueueStanding
 from opwright.model.status import Status
 from opwright.operations.client import Client
 from opwright.store.engine import Engine
 from opwright.store.listing import Listing, Survey, survey
 from opwright.store.store import Store, engine_for
+
+MOST_RELATIVES = 1000  # children of one operation, or what it follows, that are looked at
 
 
 class Admin:
@@ -46,12 +50,33 @@ class Admin:
         """Every host that is remembered."""
         return await self._store.hosts.all()
 
+    async def workers(self) -> Company:
+        """The workers of the hosts that are alive, and what runs."""
+        alive = [host for host in await self.hosts() if host.state is HostState.ALIVE]
+        return Company(alive, {one.operation: one for one in await self._listing.running()})
+
+    async def queues(self) -> Queues:
+        """Every queue that holds something, is known by name or is served by name, and the hosts that are alive."""
+        alive = [host for host in await self.hosts() if host.state is HostState.ALIVE]
+        standings = {one.name: one for one in await self._store.queues.all()}
+        for name in {name for host in alive for name in host.queues or ()} - standings.keys():
+            standings[name] = QueueStanding(name, 0, 0, 0, 0, 0, None)
+        return Queues([standings[name] for name in sorted(standings)], alive)
+
     async def show(self, operation: int) -> Record:
         """Everything that is known about one operation. Raises OperationNotFound."""
         found = await self._store.operations.get(operation)
         notes = await self._store.operations.notes(operation)
         standing = await self._listing.standing(operation)
-        return Record(masked(found), standing, history(found, notes))
+        holders = await self._listing.holders(standing.lane) if standing.limited and standing.lane else []
+        return Record(
+            masked(found),
+            standing._replace(answers=tuple(map(masked_text, standing.answers))),
+            history(found, notes),
+            await self._listing.children(operation, MOST_RELATIVES),
+            await self._listing.predecessors(operation, MOST_RELATIVES),
+            holders,
+        )
 
     async def list(
         self, limit: int, *, status: Status | None = None, trigger: str | None = None, before: int | None = None

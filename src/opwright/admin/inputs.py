@@ -30,6 +30,18 @@ def typed_inputs(trigger: Trigger[Any, Any], pairs: Sequence[str], document: str
     return given
 
 
+def changed_inputs(trigger: Trigger[Any, Any], stored: str, pairs: Sequence[str], document: str | None) -> str:
+    """Stored inputs with those that are given in their place, as JSON text. Raises InvalidOperation, which names the field."""
+    given = typed_inputs(trigger, pairs, document)
+    fresh = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in given.items()}
+    merged = msgspec.json.decode(stored, type=dict[str, msgspec.Raw]) | fresh
+    try:
+        arguments = trigger.decode(msgspec.json.encode(merged).decode())
+    except msgspec.ValidationError as error:
+        raise InvalidOperation(f"the inputs no longer fit {trigger.name}: {error}; give those too", field="inputs") from None
+    return trigger.inputs.encode((), arguments)
+
+
 def _refuse_unknown(trigger: Trigger[Any, Any], given: dict[str, Any]) -> None:
     names = list(signature(trigger.function).parameters)
     for name in given:

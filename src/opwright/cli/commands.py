@@ -9,9 +9,12 @@ from collections.abc import Sequence
 import click
 
 from opwright.cli.check import check
+from opwright.cli.completion import completion
 from opwright.cli.exits import EPILOG, explain
+from opwright.cli.hosts import hosts, workers
 from opwright.cli.migrate import migrate
 from opwright.cli.operations import operations
+from opwright.cli.queues import ListedGroup, queues
 from opwright.cli.run import run
 from opwright.cli.settings import settings
 from opwright.cli.submit import submit
@@ -29,7 +32,7 @@ def commands() -> None:
     """
 
 
-for command in (run, submit, operations, check, migrate, settings):
+for command in (run, submit, operations, queues, hosts, workers, check, migrate, settings, completion):
     commands.add_command(command)
 
 
@@ -53,8 +56,10 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "opwright", t
 def _aimed(words: list[str], target: str) -> list[str]:
     """The words of a command with its TARGET put in, which is always the first argument."""
     command: click.Command | None = commands
-    for place, word in enumerate(words, start=1):
-        command = command.commands.get(word) if isinstance(command, click.Group) else None
+    for place in range(len(words) + 1):
+        if isinstance(command, ListedGroup):
+            words[place:] = command.completed(words[place:])
+        command = command.commands.get(words[place]) if isinstance(command, click.Group) and words[place:] else None
         if command is not None and any(parameter.name == "target" for parameter in command.params):
-            return [*words[:place], target, *words[place:]]
+            return [*words[: place + 1], target, *words[place + 1 :]]
     return words

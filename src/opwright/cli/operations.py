@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
-import msgspec
 from rich.text import Text
 
 from opwright.admin.admin import Admin
-from opwright.admin.record import Line, Record, plain_operation, plain_record
+from opwright.admin.record import Record, plain_operation, plain_record
 from opwright.admin.words import duration, relative
-from opwright.cli.output import columns, examples, headline, indented, json_text, moment_text, show, status_text
-from opwright.cli.places import awaited, client_of, json_option, url_option
-from opwright.clock import SystemClock, moment
-from opwright.model.claim import DelayReason
+from opwright.cli.acts import cancel, resume, retry
+from opwright.cli.completing import triggers
+from opwright.cli.follow import follow
+from opwright.cli.output import columns, examples, heading, headline, json_text, now, status_text
+from opwright.cli.places import awaited, client_of, json_option, one_target, target_argument, target_words, url_option
+from opwright.cli.record import show_record
+from opwright.cli.watching import look, watch_option
 from opwright.model.operation import Operation
 from opwright.model.status import Status
 from opwright.operations.client import Client
 
 _COLUMNS = ("ID", "STATUS", "TRIGGER", "SUBMITTED", "TOOK", "NOTE")
-_REASONS = {DelayReason.RETRY: "for a retry", DelayReason.WAIT: "to be asked again"}
 
 
-@click.group(short_help="List operations, or show one.")
+@click.group(short_help="List operations, show, follow, cancel, retry or resume them.")
 def operations() -> None:
-    """Look at operations. Looking changes nothing."""
+    """Look at operations, and act on them. Looking changes nothing; each act leaves a line in the operation's log."""
+
+
+for command in (follow, cancel, retry, resume):
+    operations.add_command(command)
 
 
 @operations.command(
@@ -37,42 +42,45 @@ def operations() -> None:
         "opwright operations list --url sqlite:///assets.db --limit 5 --json",
     ),
 )
-@click.argument("target", required=False)
+@target_argument
 @url_option
 @click.option(
     "--status", type=click.Choice([status.value for status in Status], case_sensitive=False), help="Only of this status."
 )
-@click.option("--trigger", metavar="NAME", help="Only of this trigger.")
+@click.option("--trigger", metavar="NAME", shell_complete=triggers, help="Only of this trigger.")
 @click.option("--limit", metavar="N", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @click.option("--before", type=int, metavar="ID", help="The next page: what follows this operation in the list.")
+@watch_option
 @json_option
 def list_command(
-    *, target: str | None, url: str | None, status: str | None, trigger: str | None, limit: int, before: int | None, as_json: bool
+    *,
+    target: str | None,
+    url: str | None,
+    status: str | None,
+    trigger: str | None,
+    limit: int,
+    before: int | None,
+    watch: bool,
+    as_json: bool,
 ) -> None:
     """List the newest operations; with --status FAILED or CANCELLED the last to end come first."""
     wanted = Status(status.upper()) if status else None
-    client = client_of(target, url)
-    found = awaited(_page(client, wanted, trigger, limit, before), client.url)
-    if as_json:
-        click.echo(json_text([plain_operation(operation) for operation in found]))
-    elif found:
-        show(*_table(found, _now()))
-    else:
-        click.echo("no operations", err=True)
+
+    async def question(admin: Admin) -> list[Operation]:
+        return await admin.list(limit, status=wanted, trigger=trigger, before=before)
+
+    look(
+        client_of(target, url), question, _table, lambda found: [plain_operation(operation) for operation in found],
+        "no operations", as_json=as_json, watch=watch,
+    )  # fmt: skip
 
 
-async def _page(client: Client, status: Status | None, trigger: str | None, limit: int, before: int | None) -> list[Operation]:
-    async with Admin(client) as admin:
-        return await admin.list(limit, status=status, trigger=trigger, before=before)
+def _table(found: list[Operation]) -> list[Text]:
+    instant = now()
+    return columns([heading(_COLUMNS), *(_row(operation, instant) for operation in found)], cut=True) if found else []
 
 
-def _table(found: list[Operation], now: datetime) -> list[Text]:
-    rows: list[Sequence[Text | str]] = [[Text(name, style="bold") for name in _COLUMNS]]
-    rows += [_row(operation, now) for operation in found]
-    return columns(rows, cut=True)
-
-
-def _row(operation: Operation, now: datetime) -> list[Text | str]:
+def _row(operation: Operation, now: datetime) -> Sequence[Text | str]:
     took = duration((operation.ended - operation.started).total_seconds()) if operation.ended and operation.started else ""
     return [
         str(operation.id), status_text(operation.status), operation.trigger, relative(operation.submitted, now, 1), took,
@@ -94,92 +102,20 @@ def _note(operation: Operation, now: datetime) -> str:
     short_help="Everything about one operation.",
     epilog=examples("opwright operations show assets:ops 382431443497251387"),
 )
-@click.argument("target", nargs=-1, metavar="[TARGET]")
+@target_words("[TARGET]")
 @click.argument("identifier", type=int, metavar="ID")
 @url_option
 @json_option
 def show_command(target: tuple[str, ...], identifier: int, url: str | None, *, as_json: bool) -> None:
     """Show everything that is known about the operation ID: where it stands, its times, inputs, result, error and log."""
-    if len(target) > 1:
-        raise click.UsageError(f"unexpected {target[1]!r}", click.get_current_context())
-    client = client_of(target[0] if target else None, url)
+    client = client_of(one_target(target), url)
     record = awaited(_record(client, identifier), client.url)
     if as_json:
         click.echo(json_text(plain_record(record)))
     else:
-        _show(record, _now())
+        show_record(record, now())
 
 
 async def _record(client: Client, identifier: int) -> Record:
     async with Admin(client) as admin:
         return await admin.show(identifier)
-
-
-def _show(record: Record, now: datetime) -> None:
-    operation = record.operation
-    head = Text(f"{operation.id} {operation.trigger} ", style="bold").append_text(status_text(operation.status))
-    show(head, *columns(_facts(record, now), indent=2))
-    for title, text in (("inputs", operation.inputs), ("result", operation.result)):
-        if text is not None:
-            show(Text(title, style="bold"), indented(msgspec.json.format(text, indent=2)))
-    if operation.error:
-        show(Text("error", style="bold"), indented(operation.error))
-    show(Text("log", style="bold"), *_log(record.log))
-
-
-def _facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
-    operation, standing = record.operation, record.standing
-    budget = standing.options
-    yield "attempt", f"{operation.attempt or 0} (retries {budget.retries}, recoveries {budget.recoveries})"
-    yield "queue", f"{operation.queue}, priority {operation.priority}"
-    if budget.timeout is not None:
-        yield "timeout", duration(budget.timeout)
-    for name in ("key", "submitter", "retry_of"):
-        if getattr(operation, name) is not None:
-            yield name.replace("_", " "), str(getattr(operation, name))
-    if operation.host is not None:
-        worker = f", worker {operation.worker}" if operation.worker else ""
-        yield "host", f"{operation.host} {standing.host_name or '(forgotten)'}{worker}"
-    yield from _times(record, now)
-
-
-def _times(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
-    operation, standing = record.operation, record.standing
-    yield "submitted", moment_text(operation.submitted, now)
-    if operation.due:
-        reason = f", {_REASONS[standing.reason]}" if standing.reason in _REASONS else ""
-        yield "due", moment_text(operation.due, now) + reason
-    if operation.started:
-        yield "started", moment_text(operation.started, now)
-    if standing.updated:
-        yield "last sign of life", moment_text(moment(standing.updated), now)
-    if standing.cancel_asked:
-        yield "cancel asked", moment_text(moment(standing.cancel_asked), now)
-    if operation.ended:
-        yield "ended", moment_text(operation.ended, now)
-    yield from _durations(operation, now)
-
-
-def _durations(operation: Operation, now: datetime) -> Iterator[tuple[str, str]]:
-    if operation.started:
-        yield "waited", duration((operation.started - operation.submitted).total_seconds())
-        took = duration(((operation.ended or now) - operation.started).total_seconds())
-        yield "took", took if operation.ended else f"{took} so far"
-
-
-def _log(lines: list[Line]) -> Iterator[Text]:
-    """One line each; what a line has below its headline stands beneath it."""
-    for line, row in zip(lines, columns(map(_log_row, lines), indent=2), strict=True):
-        yield row
-        if more := line.text.partition("\n")[2]:
-            yield indented(more, 6)
-
-
-def _log_row(line: Line) -> tuple[str, str, str]:
-    attempt = f"attempt {line.attempt}" if line.attempt else ""
-    at = line.at.astimezone()
-    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", line.kind, ": ".join(filter(None, (attempt, headline(line.text))))
-
-
-def _now() -> datetime:
-    return moment(SystemClock().now())

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from opwright.admin.words import relative
+from opwright.clock import SystemClock, moment
 from opwright.model.status import Status
 
 _WIDE = 10_000  # a pipe has no edge; nothing is cut in it
 _NARROWEST = 16  # what the last column is left with in any terminal
 _GAP = "  "
+_BAR = 20
 COLOURS = {
     Status.PENDING: "cyan", Status.PROCESSING: "blue", Status.WAIT: "magenta",
     Status.SUCCEEDED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow",
@@ -81,6 +83,16 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def heading(names: Sequence[str]) -> list[Text | str]:
+    """The first row of a table."""
+    return [Text(name, style="bold") for name in names]
+
+
+def now() -> datetime:
+    """The time here, beside which moments are shown."""
+    return moment(SystemClock().now())
+
+
 def status_text(status: Status) -> Text:
     """A status in its colour."""
     return Text(status.value, style=COLOURS[status])
@@ -89,3 +101,17 @@ def status_text(status: Status) -> Text:
 def moment_text(at: datetime, now: datetime) -> str:
     """A moment in local time and as seen from now."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} ({relative(at, now)})"
+
+
+def clock_text(at: datetime) -> str:
+    """The time of day of a moment, in local time."""
+    local = at.astimezone()
+    return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+
+
+def bar(fraction: float, text: str) -> Text:
+    """How far something is, as a bar and in words."""
+    full = round(fraction * _BAR)
+    sign, rest = ("#", "-") if console().options.ascii_only else ("━", "╌")
+    words = f" {fraction:.0%}  {text}".rstrip()
+    return Text(sign * full, style="green").append(rest * (_BAR - full), style="dim").append(words, style="default")

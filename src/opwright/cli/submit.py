@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 import sys
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import click
-import msgspec
 
 from opwright.admin.application import load
 from opwright.admin.inputs import typed_inputs
 from opwright.admin.record import plain_operation
 from opwright.app.application import Opwright
+from opwright.cli.completing import inputs as input_names
+from opwright.cli.completing import queues, triggers
+from opwright.cli.ending import told
 from opwright.cli.exits import Exit
-from opwright.cli.output import examples, headline, json_text
-from opwright.cli.places import awaited, json_option
+from opwright.cli.output import examples, json_text
+from opwright.cli.places import awaited, files, instant, json_option
 from opwright.errors import OperationCancelled, OperationFailed
 from opwright.model.operation import OnConflict, Operation
-from opwright.model.status import Status
 from opwright.operations.handle import Handle
 from opwright.operations.trigger import Trigger
 
@@ -50,18 +50,6 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float 
     return float(value)
 
 
-def _instant(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no moment; write for example 2030-01-31T18:00+01:00") from None
-    if found.tzinfo is None:
-        raise click.BadParameter(f"{value!r} has no time zone; write for example {found:%Y-%m-%dT%H:%M}Z or …+01:00")
-    return found
-
-
 @click.command(
     cls=_Submit,
     short_help="Submit an operation, and wait for its result if asked.",
@@ -70,14 +58,14 @@ def _instant(_: click.Context, __: click.Parameter, value: str | None) -> dateti
         """opwright submit assets:ops mail --json-inputs '{"to": ["a@b.c"]}' --delay 60""",
     ),
 )
-@click.argument("target")
-@click.argument("trigger")
-@click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…")
+@click.argument("target", shell_complete=files)
+@click.argument("trigger", shell_complete=triggers)
+@click.argument("inputs", nargs=-1, metavar="[NAME=VALUE]…", shell_complete=input_names)
 @click.option("--json-inputs", metavar="JSON", help='Inputs as one JSON object, {"width": 640}; - reads it from stdin.')
-@click.option("--queue", metavar="NAME", help="The queue, if not the trigger's own.")
+@click.option("--queue", metavar="NAME", shell_complete=queues, help="The queue, if not the trigger's own.")
 @click.option("--priority", type=int, metavar="N", help="-100 to 100, higher first.")
 @click.option("--delay", type=float, metavar="SECONDS", help="Not to be begun before so many seconds have passed.")
-@click.option("--start-at", callback=_instant, metavar="ISO", help="Not to be begun before: 2030-01-31T18:00+01:00.")
+@click.option("--start-at", callback=instant, metavar="ISO", help="Not to be begun before: 2030-01-31T18:00+01:00.")
 @click.option(
     "--key", metavar="KEY", help="While an operation of the trigger with this key has not ended, there is no second one."
 )
@@ -117,7 +105,8 @@ async def _submit(
             click.echo(str(handle.id))
             sys.stdout.flush()
         if wait is not None:
-            return _told(await _ended(application.handle(handle.id), wait), as_json=as_json)
+            operation = await _ended(application.handle(handle.id), wait)
+            return told(operation, json_text(plain_operation(operation)) if as_json else None)
         if as_json:
             click.echo(json_text({"id": str(handle.id)}))
         return Exit.FINE
@@ -128,15 +117,3 @@ async def _ended(handle: Handle[Any], wait: float) -> Operation:
     with suppress(OperationFailed, OperationCancelled):
         await handle.result(None if wait == math.inf else wait)
     return await handle.get()
-
-
-def _told(operation: Operation, *, as_json: bool) -> int:
-    """Print how it ended; the exit code."""
-    if as_json:
-        click.echo(json_text(plain_operation(operation)))
-    elif operation.status is Status.SUCCEEDED:
-        click.echo(msgspec.json.format(operation.result or "null", indent=0))
-    if operation.status is Status.SUCCEEDED:
-        return Exit.FINE
-    click.echo(f"Error: operation {operation.id} {operation.status.value}: {headline(operation.error)}", err=True)
-    return Exit.FAILED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
@@ -15,15 +15,13 @@ from opwright.app.host import Host
 from opwright.clock import SECOND, TurnedClock
 from opwright.errors import ConfigurationError, OperationFailed
 from opwright.model.operation import Operation
-from opwright.model.status import Status
+from opwright.model.status import OutcomeCode, Status
 from opwright.model.worker import Outcome, StatusUpdate
 from opwright.operations.call import Call
 from opwright.operations.client import Client
 from opwright.operations.registry import Registry
 from opwright.operations.trigger import Trigger
 from opwright.settings import resolve
-from opwright.watch.postgresql import PostgresWatcher
-from opwright.watch.sqlite import SqliteWatcher
 from opwright.workers.drive import outside_loop
 from opwright.workers.inline import InlinePool
 from opwright.workers.pool import OnRemarks, OnRoom, OnUpdates, Pool
@@ -59,7 +57,8 @@ def drain(
 
     ``triggers``: only these. ``with_delayed``: when nothing is ready, turn the clock on to the next due time, for delays, retries
     and waits; it needs a TurnedClock. ``limit``: attempts after which the drain gives up with a RuntimeError. ``raises``: end
-    with an OperationFailed at the first attempt that fails; without it, errors are retried and recorded as by any host.
+    with an OperationFailed at the first attempt that fails, retries left or not; without it, errors are retried and recorded as
+    by any host.
 
     With ``.now()`` it all happens in the calling thread. Raises UnknownTrigger, ConfigurationError.
     """
@@ -91,19 +90,13 @@ async def _drain(ops: Opwright, registry: Registry, limit: int, *, with_delayed:
     try:
         async with _DrivenHost(ops, registry) as host:
             while await host.turn() or (with_delayed and await host.turn_clock()):
-                if raises:
-                    _raise_first(host.updates)
-                if len(host.updates) >= limit:
+                if raises and (failure := await host.failure()) is not None:
+                    raise failure
+                if len(host.updates) > limit:
                     raise RuntimeError(f"not empty after {limit} attempts: does one of {registry.names()} submit itself?")
             return Drained(len(host.updates), await host.ended())
     finally:
         _draining.reset(token)
-
-
-def _raise_first(updates: Sequence[StatusUpdate]) -> None:
-    for update in updates:
-        if update.outcome in FAULTS:
-            raise OperationFailed(update.operation, update.error)
 
 
 def _chosen(registry: Registry, triggers: Iterable[Trigger[Any, Any] | str] | None) -> Registry:
@@ -117,10 +110,13 @@ def _chosen(registry: Registry, triggers: Iterable[Trigger[Any, Any] | str] | No
 
 
 class _DrivenHost(Host):
-    """A host whose services do a step when asked, and never by themselves. It looks no further than its one operation."""
+    """A host that does one operation when asked, and nothing by itself.
+
+    Without housekeeping: when chosen triggers are drained, it would let the others end as unknown.
+    """
 
     def __init__(self, ops: Opwright, registry: Registry) -> None:
-        settings = resolve({"pool": "inline", "slots": 1, "look_ahead": 0, "stop_grace": 0})
+        settings = resolve({"pool": "inline", "slots": 1, "look_ahead": 0, "queues": None, "stop_grace": 0})
         super().__init__(ops.client, registry, settings, ops.client.clock, ops.target)
         self.updates: list[StatusUpdate] = []
         self._arrived = asyncio.Event()
@@ -129,13 +125,23 @@ class _DrivenHost(Host):
         """Claim an operation, carry it out, write its verdict; False when there was none."""
         await self._lease.run_once()  # first: without it nothing is claimed after the clock was turned
         self._scheduler.news()
-        pauses = {service: await service.run_once() for service in self._steps}
+        pause = await self._scheduler.run_once()
         while self._scheduler.holdings.claims:
             await self._arrived.wait()
             self._arrived.clear()
         settled = self._settler.backlog > 0
         await self._settler.run_once()
-        return settled or pauses[self._scheduler] <= 0  # it made something ready, and has not looked at it yet
+        return settled or pause <= 0  # it made something ready, and has not looked at it yet
+
+    async def failure(self) -> OperationFailed | None:
+        """What went wrong in the last attempt, if anything did."""
+        if not self.updates:
+            return None
+        last = self.updates[-1]
+        if last.outcome in FAULTS:
+            return OperationFailed(last.operation, last.error)
+        code, _, error = (await self._store.operations.ended([last.operation])).get(last.operation, (None, None, None))
+        return OperationFailed(last.operation, error) if code is OutcomeCode.FAILED else None
 
     async def stop(self, grace: float | None = None) -> None:
         """What a drain that was interrupted leaves behind is handed back."""
@@ -163,7 +169,6 @@ class _DrivenHost(Host):
 
     def _build(self) -> None:
         super()._build()
-        self._steps = [service for service in self._services if not isinstance(service, SqliteWatcher | PostgresWatcher)]
         self._services = []
 
     def _make_pool(self) -> Pool:

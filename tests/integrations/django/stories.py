@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async  # noqa: E402 - nothing of the project ca
 from django.db import IntegrityError, connection, connections, transaction  # noqa: E402 - the same
 from django.utils import timezone  # noqa: E402 - the same
 
-from opwright import KeyTaken, OperationNotFound, Status  # noqa: E402 - the same
+from opwright import KeyTaken, OperationFailed, OperationNotFound, Status  # noqa: E402 - the same
 from opwright.integrations.django import ops  # noqa: E402 - the same
 from opwright.integrations.django.place import address_of  # noqa: E402 - the same
 from opwright.integrations.django.task_api import (  # noqa: E402 - the same
@@ -149,7 +149,7 @@ def failures() -> None:
     ended = {}
     for task in (tasks.refuse.using(priority=1), tasks.odd, tasks.vanish):
         result = task.enqueue(*(["no"] if task.func is tasks.refuse.func else []))
-        raises(Exception, "", ops.handle(result.id).result(SECONDS).now)
+        raises(OperationFailed, "failed", ops.handle(result.id).result(SECONDS).now)
         result.refresh()
         assert result.status is TaskResultStatus.FAILED
         raises(ValueError, "failed", lambda result=result: result.return_value)

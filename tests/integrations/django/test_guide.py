@@ -66,9 +66,9 @@ def test_a_project_made_from_the_guide_works(tmp_path: Path) -> None:
     """Its blocks, written to the files that they name in a project as Django starts one, with its commands run as they stand."""
     files = defaultdict(str, STARTED)
     for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL):
-        name = re.match(r"# (\S+\.py)\n", block)
-        assert name, f"no file is named: {block}"
-        files[name[1]] += block
+        first = re.match(r"# (\S+\.py)\n", block)
+        assert first, f"no file is named: {block}"
+        files[first[1]] += block
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -59,7 +59,7 @@ noted as (
   insert into opwright.operationstatus (operation, at, attempt, kind, text)
   select i, {now}, a, k, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)
 insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger, lane)
-select i, {now} + case when exists (select 1 from waiting s where s.operation = i and s.answered > v) then 0 else w end,
+select i, {now} + case when exists (select 1 from waiting s where s.operation = i and s.answered > coalesce(v, 0)) then 0 else w end,
   c, p, x, d, q, f, l from given where ((i, t) in (select operation, token from gone)) is true
 returning operation
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import entry_points
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from opwright.cli import main
 from opwright.integrations.django.application import HOME
 
 
 class Command(BaseCommand):
-    """Hands everything on to the command line, which is found as the program that is installed: it stands above us."""
+    """Hands everything on to the command line, as it stands."""
 
     help = (
         "The command line of Opwright for this project: run, submit, operations, check, migrate. "
@@ -26,8 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *, words: list[str], **_: Any) -> None:
         """Run it; a code other than 0 ends the process with it."""
-        (program,) = entry_points(group="console_scripts", name="opwright")
-        if code := program.load()(_own(words), program="manage.py opwright", target=HOME):
+        if code := main(_own(words), program="manage.py opwright", target=HOME):
             sys.exit(code)
 
 
