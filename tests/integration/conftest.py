@@ -1,5 +1,9 @@
 """The application on an empty database, the folder that its processes share, and what can be seen from outside."""
 
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ import pytest
 from tests.kit.application import Application
 from tests.kit.diary import FOLDER, Diary
 from tests.kit.tables import Tables
+from tests.kit.trade import Trade
 
 # Where only one engine makes sense: @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True).
 
@@ -29,3 +34,26 @@ def diary(tmp_path: Path) -> Diary:
 def tables(database_url: str) -> Tables:
     """The tables."""
     return Tables(database_url)
+
+
+class Seed(int):
+    """What decides who is killed when."""
+
+
+@pytest.fixture
+async def trade(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trade]:
+    """The shop, open; worker processes find the same one. What is charged twice shows twice, for its table has no key."""
+    monkeypatch.setenv("OPWRIGHT_URL", database_url)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    await Tables(database_url).rows("create table charges (number integer)")
+    trade = Trade(database_url)
+    async with trade.ops:
+        yield trade
+
+
+@pytest.fixture
+def seed() -> Seed:
+    """Printed, so that a failure can be had again."""
+    seed = Seed(os.environ.get("OPWRIGHT_TEST_SEED") or random.SystemRandom().getrandbits(32))
+    sys.stdout.write(f"OPWRIGHT_TEST_SEED={seed}\n")
+    return seed

@@ -1,14 +1,13 @@
 """An operation that ends in a transaction of its own has its effect exactly once, whenever and however often it is killed."""
 
-import os
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import Seed
 from tests.kit.crew import Crew
-from tests.kit.diary import FOLDER, Diary
+from tests.kit.diary import Diary
 from tests.kit.tables import Tables
 from tests.kit.trade import Trade
 from tests.kit.waiting import eventually
@@ -16,26 +15,7 @@ from tests.kit.waiting import eventually
 MANY = 1_000  # operations
 
 
-@pytest.fixture
-async def trade(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trade]:
-    """The shop, with a table of charges that has no key: what is charged twice shows twice."""
-    monkeypatch.setenv("OPWRIGHT_URL", database_url)
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    await Tables(database_url).rows("create table charges (number integer)")
-    trade = Trade(database_url)
-    async with trade.ops:
-        yield trade
-
-
-@pytest.fixture
-def seed() -> int:
-    """What decides who is killed when; printed, so that a failure can be had again."""
-    seed = int(os.environ.get("OPWRIGHT_TEST_SEED", "0")) or random.SystemRandom().getrandbits(32)
-    print(f"OPWRIGHT_TEST_SEED={seed}")  # noqa: T201 - pytest shows it when the test fails
-    return seed
-
-
-async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: int, *, count: int, kills: int) -> None:
+async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: Seed, *, count: int, kills: int) -> None:
     """Charge so many cards; of the first ``kills`` operations each is killed at least once, and two whole hosts are."""
     trigger = trade.ops.registry.get(name)
     chance = random.Random(seed)  # noqa: S311 - a test
@@ -67,14 +47,14 @@ async def check_each_was_charged_once(tables: Tables, count: int) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("name", "kills"), [("charge", 150), ("charge_plainly", 50)])
 async def test_a_card_is_charged_once_whatever_is_killed(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: int, name: str, kills: int
+    trade: Trade, tables: Tables, tmp_path: Path, seed: Seed, name: str, kills: int
 ) -> None:
     """A thousand operations, hundreds of random kills of their workers and two of hosts: exactly a thousand charges."""
     await charge_all(trade, name, tables, tmp_path, seed, count=MANY, kills=kills)
 
 
 async def test_a_session_of_the_application_commits_charge_and_end_together(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: int
+    trade: Trade, tables: Tables, tmp_path: Path, seed: Seed
 ) -> None:
     """The same where the application's own session holds both, killed also between the end's row and the commit."""
     await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=20)
@@ -83,6 +63,6 @@ async def test_a_session_of_the_application_commits_charge_and_end_together(
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: int) -> None:
+async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: Seed) -> None:
     """Every operation is killed at least once."""
     await charge_all(trade, "charge", tables, tmp_path, seed, count=MANY, kills=MANY)

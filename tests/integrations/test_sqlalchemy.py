@@ -227,6 +227,8 @@ async def test_a_flush_of_many_submits_them_together(
     assert await tables.counts() == {"operations": 1000, "ready": 1000}
     assert await tables.column("select distinct priority from opwright.operations") == [7]
     assert len([sql for sql in said if "photos" not in sql]) < 10
+    if database.kind == "async":  # its loop has our connection open, which notifies after the commit
+        assert not [sql for sql in said if "notify" in sql]
 
 
 async def test_a_session_of_several_databases_submits_in_that_of_the_model(

@@ -1,5 +1,6 @@
 """An application as its users have it: made when it is imported, with an address that no test may touch."""
 
+import asyncio
 import threading
 
 from opwright import Limit, Opwright, operation
@@ -34,6 +35,14 @@ def publish_now(photo: str) -> None:
     done.append(f"publish {photo}")
     render.submit(photo).now()
     done.append("published")
+
+
+@ops.operation
+async def linger(turns: int) -> int:
+    """Lets everybody else go on, so many times."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return turns
 
 
 @ops.operation(retries=2, backoff=60)

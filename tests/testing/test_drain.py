@@ -45,7 +45,7 @@ async def test_an_end_is_written_before_the_next_begins(ops: Opwright) -> None:
 
     await render.submit("b")
     try:
-        await drain(ops)
+        await drain(ops, triggers=[render])
     finally:
         ops.registry.arounds = ()
     assert seen == [Status.PROCESSING, Status.SUCCEEDED]

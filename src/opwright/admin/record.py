@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from opwright.model.status import Status
 from opwright.store.listing import Holder, Relative, Standing
 
 MASK = "***"
+_CLOCKS_DIFFER = timedelta(seconds=1)  # a worker's clock and the database's; only what an operator did can be after the end
 _SECRET = re.compile(r"passw|passphrase|secret|token|credential|authorization|api_?key|private_?key", re.IGNORECASE)
 
 
@@ -54,14 +55,17 @@ def history(operation: Operation, notes: list[Note]) -> list[Line]:
     ]
     if operation.started:
         told.append(Line(operation.started, "started", "", operation.attempt))
-    if operation.ended:
-        told.append(Line(operation.ended, "ended", operation.status.value))
-    return [Line(operation.submitted, "submitted", ""), *sorted(told, key=_order)]
+    if operation.ended is None:
+        return [Line(operation.submitted, "submitted", ""), *sorted(told, key=_at)]
+    ended = operation.ended
+    after = [line for line in told if line.kind == "operator" and line.at > ended + _CLOCKS_DIFFER]
+    before = [line for line in told if line not in after]
+    end = Line(ended, "ended", operation.status.value)
+    return [Line(operation.submitted, "submitted", ""), *sorted(before, key=_at), end, *sorted(after, key=_at)]
 
 
-def _order(line: Line) -> tuple[bool, datetime]:
-    """By time, the end last: a worker's clock and the database's need not agree to the millisecond."""
-    return line.kind == "ended", line.at
+def _at(line: Line) -> datetime:
+    return line.at
 
 
 def masked(operation: Operation) -> Operation:

@@ -44,7 +44,11 @@ def _many(statuses: Sequence[Status], default: str) -> Callable[[Command], Comma
     """The options of an act on all operations of some kind."""
     options = (
         click.option("--all", "everything", is_flag=True, help="All of this status, trigger and queue in place of IDs."),
-        click.option("--status", type=click.Choice(statuses, case_sensitive=False), help=f"With --all.  [default: {default}]"),
+        click.option(
+            "--status",
+            type=click.Choice([one.value for one in statuses], case_sensitive=False),
+            help=f"With --all.  [default: {default}]",
+        ),
         click.option("--trigger", metavar="NAME", shell_complete=triggers, help="With --all: only of this trigger."),
         click.option("--queue", metavar="NAME", shell_complete=queues, help="With --all: only of this queue."),
         click.option("--yes", is_flag=True, help="With --all: do not ask."),
@@ -69,7 +73,7 @@ def _many(statuses: Sequence[Status], default: str) -> Callable[[Command], Comma
 @url_option
 @_many(_OPEN, "all that has not ended")
 @json_option
-def cancel(target: tuple[str, ...], url: str | None, *, status: Status | None, as_json: bool, **which: Any) -> int:
+def cancel(target: tuple[str, ...], url: str | None, *, status: str | None, as_json: bool, **which: Any) -> int:
     """Cancel the operations ID…, or with --all what has not ended: at once what nobody has begun; of what runs its host is asked.
 
     Says what came of each. The exit code is 1 if one of the IDs had ended otherwise or does not exist. --all looks for them
@@ -77,7 +81,7 @@ def cancel(target: tuple[str, ...], url: str | None, *, status: Status | None, a
     """
     name, ids = target_and_ids(target)
     client = client_of(name, url)
-    chosen = awaited(_chosen(client, ids, [status] if status else _OPEN, verb="cancel", **which), client.url)
+    chosen = awaited(_chosen(client, ids, [Status(status.upper())] if status else _OPEN, verb="cancel", **which), client.url)
     answers = awaited(_each(client, chosen, Operator.cancel), client.url)
     if as_json:
         click.echo(json_text([one._asdict() | {"id": str(one.id)} for one in answers]))
@@ -119,7 +123,7 @@ def retry(
     target: tuple[str, ...],
     url: str | None,
     *,
-    status: Status | None,
+    status: str | None,
     since: datetime | None,
     pairs: tuple[str, ...],
     document: str | None,
@@ -135,7 +139,10 @@ def retry(
     registry = _registry(name) if pairs or document else None
     text = sys.stdin.read() if document == "-" else document
     client = client_of(name, url)
-    chosen = awaited(_chosen(client, ids, [status or Status.FAILED], since=since, verb="retry", **which), client.url)
+    chosen = awaited(
+        _chosen(client, ids, [Status(status.upper() if status else Status.FAILED)], since=since, verb="retry", **which),
+        client.url,
+    )
     answers = awaited(_each(client, chosen, _retrying(registry, pairs, text)), client.url)
     if as_json:
         click.echo(json_text([{"retry_of": str(old), "id": new, "error": error} for old, new, error in answers]))
@@ -187,7 +194,7 @@ def _tell_retries(answers: Sequence[Retried], *, everything: bool) -> None:
 @target_words("[TARGET] ID [JSON]")
 @url_option
 def resume(target: tuple[str, ...], url: str | None) -> int:
-    """Give the value JSON (null when it is left out) to the next `operation.wait()` of ID; if it waits now, it goes on at once."""
+    """Give the value JSON, or null without one, to the next `operation.wait()` of ID. If it waits now, it goes on at once."""
     name = target[0] if target and not target[0].isdecimal() else None
     words = target[1:] if name else target
     if not 1 <= len(words) <= 2:

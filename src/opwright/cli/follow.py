@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Self
 
 import click
 import msgspec
@@ -66,7 +67,7 @@ class _Bar(AbstractContextManager["_Bar"]):
         )  # fmt: skip
         self._task: TaskID | None = None
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

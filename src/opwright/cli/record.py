@@ -85,7 +85,7 @@ def _obstacles(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
     if standing.limited:
         yield "slots held by", listed([_holder(one, now) for one in record.holders]) or "nobody: a host gives them out soon"
     if standing.lapsed:
-        yield "waits", f"{standing.lapsed} in a row that nobody answered"
+        yield "waits", f"{standing.lapsed} in a row, with no answer"
 
 
 def _limit(standing: Standing) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from opwright.clock import moment
-from opwright.errors import OperationCancelled, OperationFailed
+from opwright.errors import InvalidOperation, OperationCancelled, OperationFailed
 from opwright.model.operation import Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.operations.call import Call
@@ -162,11 +162,18 @@ class Handle(Generic[R]):
 
 
 class Batch(list[Handle[R]]):
-    """The handles of ``submit_many``, in the order of the inputs; ``then`` is the operation that follows them all."""
+    """The handles of ``submit_many``, in the order of the inputs."""
 
     def __init__(self, handles: Iterable[Handle[R]], then: Handle[Any] | None = None) -> None:
         super().__init__(handles)
-        self.then = then
+        self._then = then
+
+    @property
+    def then(self) -> Handle[Any]:
+        """The operation that follows them all. Raises InvalidOperation when none was submitted with ``then=``."""
+        if self._then is None:
+            raise InvalidOperation("then: these were submitted without an operation to follow them", field="then")
+        return self._then
 
 
 def _changed(operation: Operation) -> datetime:

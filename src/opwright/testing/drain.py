@@ -125,13 +125,13 @@ class _DrivenHost(Host):
         """Claim an operation, carry it out, write its verdict; False when there was none."""
         await self._lease.run_once()  # first: without it nothing is claimed after the clock was turned
         self._scheduler.news()
-        pause = await self._scheduler.run_once()
+        await self._scheduler.run_once()
         while self._scheduler.holdings.claims:
             await self._arrived.wait()
             self._arrived.clear()
         settled = self._settler.backlog > 0
         await self._settler.run_once()
-        return settled or pause <= 0  # it made something ready, and has not looked at it yet
+        return settled
 
     async def failure(self) -> OperationFailed | None:
         """What went wrong in the last attempt, if anything did."""

@@ -36,10 +36,8 @@ class relocated:  # noqa: N801 - it reads as a verb, and needs both kinds of `wi
         return self._move()
 
     async def __aexit__(self, *_: object) -> None:
-        client = self._ops.client
         try:
-            await client.close()
-            await asyncio.to_thread(client.close_everywhere)  # of synchronous code, and of other loops
+            await asyncio.to_thread(self._ops.client.close_everywhere)  # this loop's own store among them
         finally:
             self._back()
 

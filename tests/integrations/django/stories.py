@@ -169,6 +169,9 @@ def later_and_cancelled() -> None:
     result = tasks.add.using(run_after=soon, priority=-3).enqueue(1)
     assert abs(tasks.add.get_result(result.id).task.run_after - soon) < timedelta(milliseconds=2)
     assert ops.handle(result.id).cancel().now()
+    gone = ops.registry.get(tasks.add.module_path).options(queue="gone", delay=60).submit(args=[2], kwargs={}).now()
+    assert tasks.add.get_result(str(gone.id)).task.queue_name == "gone"
+    assert gone.cancel().now()
     result.refresh()
     assert (result.status, result.attempts) == (TaskResultStatus.FAILED, 0)
     assert [error.exception_class_path for error in result.errors] == ["opwright.errors.OperationCancelled"]

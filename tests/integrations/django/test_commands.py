@@ -52,6 +52,15 @@ def test_wrong_settings_are_named(sqlite_path: Path, settings: str, words: str) 
     assert words in done.stderr
 
 
+def test_tests_never_reach_the_database_of_an_own_address(sqlite_path: Path) -> None:
+    """The alias follows the test runner, an address does not; so the tests are refused before they begin."""
+    url = f"sqlite:///{sqlite_path}"
+    words = ("test", "tests.integrations.django.project", "--pattern", "suite.py")
+    said = manage(url, *words, code=1, PROJECT_OPWRIGHT=json.dumps({"url": f"sqlite:///{sqlite_path.parent}/own.db"}))
+    assert "leave it out in the settings of tests" in said
+    assert not sqlite_path.exists()
+
+
 def test_a_backend_without_its_app_is_found_by_check(sqlite_path: Path) -> None:
     """Otherwise no worker would know a single task."""
     said = manage(f"sqlite:///{sqlite_path}", "check", code=1, PROJECT_WITHOUT="opwright.integrations.django")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from opwright.integrations.django.connections import in_event_loop
@@ -26,8 +27,9 @@ class Alias:
     def __init__(self, place: Place, client: Client) -> None:
         self.name = place.alias
         self._client = client
-        self._follows = place.follows
+        self._here = place.here
         self._url = client.url
+        self._follows = place.url == place.here
         if place.url == MEMORY:
             self._settle(MEMORY)
 
@@ -47,10 +49,17 @@ class Alias:
     def follow(self, connection: Any, **_: Any) -> None:
         """Go where the alias leads now: a test runner gives it another database before it connects.
 
-        What is open of the former one stays open, and nobody asks it any more.
+        What is open of the former one stays open, and nobody asks it any more. Raises ImproperlyConfigured for an address of its
+        own, behind which is the database that tests must not touch.
         """
-        if self._follows and connection.alias == self.name and (url := address_of(connection)) != self._url:
-            self._settle(url)
+        if connection.alias != self.name or (here := address_of(connection)) == self._here:
+            return
+        if not self._follows:
+            raise ImproperlyConfigured(
+                f"DATABASES[{self.name!r}] leads to a test database now, and OPWRIGHT['url'] does not: leave it out in the settings of tests"
+            )
+        self._here = here
+        self._settle(here)
 
     def _settle(self, url: str) -> None:
         """A database in memory (of a test) takes submits over Django's connection; what needs one of ours is refused later."""

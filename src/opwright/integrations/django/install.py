@@ -59,7 +59,7 @@ class Install(Operation):
                     cursor.execute(text)
             cursor.execute(texts.applied)
             applied = {row[0] for row in cursor.fetchall()}
-        due = migrations(_dialect(schema_editor), ops.client.schema)
+        due = missing(migrations(_dialect(schema_editor), ops.client.schema), applied, upgrade=True)
         return [text for step in due if step.version <= self.version for text in texts.steps[step.version]]
 
 

@@ -24,13 +24,13 @@ _SHARED_OPTIONS = (
 class Place(NamedTuple):
     """Where the operations are, and the alias in DATABASES whose transactions submits join (None: of none).
 
-    ``follows``: the address is that of the alias, wherever a test runner takes it.
+    ``here`` is the address to which the alias leads; ``url`` may differ from it.
     """
 
     url: str
     schema: str
     alias: str | None
-    follows: bool
+    here: str | None
 
 
 def configured() -> Place:
@@ -41,10 +41,11 @@ def configured() -> Place:
     alias = given.get("database", "default")
     if alias is not None and alias not in settings.DATABASES:
         raise ImproperlyConfigured(f"OPWRIGHT['database'] is {alias!r}, which is not in DATABASES")
-    url = given.get("url") or (address_of(connections[alias]) if alias else None)
+    here = None if alias is None else address_of(connections[alias])
+    url = given.get("url") or here
     if url is None:
         raise ImproperlyConfigured("OPWRIGHT['database'] is None: then OPWRIGHT['url'] must say where the operations are")
-    return Place(url, given.get("schema", "opwright"), alias, follows=not given.get("url"))
+    return Place(url, given.get("schema", "opwright"), alias, here)
 
 
 def address_of(connection: Any) -> str:

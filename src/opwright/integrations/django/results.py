@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from traceback import format_exception
 from typing import Any, NamedTuple
 
@@ -66,13 +67,20 @@ def of_operation(task: Task, found: History, backend: str) -> TaskResult:
     begun = operation.attempt - 1 if status is TaskResultStatus.READY else operation.attempt
     errors = [*found.errors, *([operation.error] if operation.error else [])]
     result = TaskResult(
-        task=task.using(priority=operation.priority, queue_name=operation.queue, run_after=operation.due, backend=backend),
+        task=_as_submitted(task, operation, backend),
         id=str(operation.id), status=status, enqueued_at=operation.submitted, started_at=operation.started,
         finished_at=operation.ended, last_attempted_at=operation.started, args=inputs["args"], kwargs=inputs["kwargs"],
         backend=backend, errors=[_error(text, operation.status) for text in errors], worker_ids=_workers(operation, begun),
     )  # fmt: skip
     _set(result, _return_value=value)
     return result
+
+
+def _as_submitted(task: Task, operation: Operation, backend: str) -> Task:
+    """The task with what its submit said; it was judged then, and settings may have changed since."""
+    submitted = copy(task)
+    _set(submitted, priority=operation.priority, queue_name=operation.queue, run_after=operation.due, backend=backend)
+    return submitted
 
 
 def of_submit(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any], backend: str) -> TaskResult:
