@@ -106,7 +106,7 @@ def test_a_decorator_with_arguments(ops: Opwright) -> None:
     assert (render.name, render.is_async) == ("thumb", True)
     assert (render.budget.retries, render.budget.recoveries, render.budget.timeout) == (2, 0, 9.0)
     assert render.budget.backoff == Backoff(first=1)
-    assert (render._request.queue, render._request.priority) == ("photos", 5)
+    assert (render.request.queue, render.request.priority) == ("photos", 5)
     assert ops.registry.names() == ["thumb"]
 
 

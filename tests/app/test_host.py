@@ -216,7 +216,7 @@ async def test_a_host_refuses_triggers_whose_inputs_have_no_form(ops: Opwright) 
     """At its start, by the name of the trigger; nothing was opened for it."""
 
     @ops.operation
-    def bad(*numbers: int) -> None: ...
+    def bad(number: "Nowhere") -> None: ...  # type: ignore[name-defined] # noqa: F821 - that is what is wrong with it
 
     with pytest.raises(ConfigurationError, match="bad"):
         await ops.host(pool="inline").start()

@@ -131,7 +131,7 @@ def test_a_worker_refuses_what_is_no_application(tmp_path: Path, line: str) -> N
 
 def test_a_worker_refuses_triggers_whose_inputs_have_no_form(tmp_path: Path) -> None:
     """Before it says that it is ready."""
-    (tmp_path / "formless_shop.py").write_text(SCRIPT + "\n@ops.operation\ndef bad(*numbers: int) -> None: ...\n")
+    (tmp_path / "formless_shop.py").write_text(SCRIPT + "\n@ops.operation\ndef bad(number: 'Nowhere') -> None: ...\n")
     with pytest.raises(ConfigurationError, match="bad"):
         child._prepare(parse(str(tmp_path / "formless_shop.py")))
 

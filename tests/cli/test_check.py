@@ -28,9 +28,9 @@ async def opened(url: str, folder: Path) -> Store:
 
 
 async def set_version(store: Store, version: int) -> None:
-    """Have the database say that it was migrated to another version."""
+    """Have the database say that its last migration was another one."""
     table = f"{store.engine.dialect.schema_text(store.engine.schema)}migrations"
-    sql = f"update {table} set version = {version}"
+    sql = f"update {table} set version = {version} where version = (select max(version) from {table})"
     if store.engine.dialect.name == "postgresql":
         raw = await store.engine.listen({})  # type: ignore[attr-defined]
         await raw.execute(sql)
@@ -47,6 +47,7 @@ def test_a_good_set_up_is_good(shell: Shell) -> None:
         done = shell("check", "assets", "--json")
         assert done.code == 0
         expected = ["application", "triggers", "address", "database", "schema", "host 1", "work"]
+        expected += ["clock"] if shell.url.startswith("postgresql") else []  # a file has none of its own
         assert verdicts(done) == dict.fromkeys(expected, "right")
         assert "renewed" in found(done)["host 1"]["text"]
     assert verdicts(shell("check", "--url", shell.url, "--json"))["hosts"] == "doubt"
@@ -77,12 +78,13 @@ def test_every_trigger_that_cannot_travel_is_named(local_shell: Shell) -> None:
     local_shell.write(
         "bad.py",
         "from assets import ops\n"
-        "@ops.operation\ndef many(*numbers: int) -> None: ...\n"
+        "class Odd: ...\n"
+        "@ops.operation\ndef strange(x: Odd) -> None: ...\n"
         "@ops.operation\ndef lost(x: 'Nowhere') -> None: ...\n",
     )
     done = local_shell.inside("check", "bad")
     assert done.code == 1
-    assert "✗  trigger      many: parameter *numbers" in done.out
+    assert "✗  trigger      strange: bad.Odd has no form in JSON" in done.out
     assert "✗  trigger      lost: an annotation cannot be resolved" in done.out
 
 

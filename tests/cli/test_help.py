@@ -1,5 +1,8 @@
 """What the commands say about themselves, and how they end when asked wrongly."""
 
+from pathlib import Path
+
+import click
 import pytest
 
 from opwright.cli.commands import commands
@@ -7,23 +10,37 @@ from opwright.version import VERSION
 from tests.cli.kit import Shell
 
 GROUPS: dict[str, list[str]] = {
-    "": ["check", "migrate", "operations", "run", "settings", "submit"],
-    "operations": ["list", "show"],
+    "": ["check", "completion", "hosts", "migrate", "operations", "queues", "run", "settings", "submit", "workers"],
+    "operations": ["cancel", "follow", "list", "resume", "retry", "show"],
+    "queues": ["list", "pause", "resume"],
 }
-COMMANDS = ["check", "migrate", "operations list", "operations show", "run", "settings", "submit"]
+COMMANDS = [
+    " ".join(filter(None, (group, command)))
+    for group, members in GROUPS.items()
+    for command in members
+    if command not in GROUPS
+]
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_help_lists_every_command(local_shell: Shell, group: str) -> None:
     asked = local_shell.inside(*group.split(), "--help")
-    alone = local_shell.inside(*group.split())
     assert asked.code == 0
     for command in GROUPS[group]:
         assert f"\n  {command} " in asked.out
-    assert asked.out.strip() == (alone.out + alone.err).strip()
+    if group != "queues":  # which lists them
+        alone = local_shell.inside(*group.split())
+        assert asked.out.strip() == (alone.out + alone.err).strip()
     if not group:
-        assert sorted(commands.commands) == GROUPS[group]
         assert "Exit codes: 0 fine, 1 what was asked for failed, 2 wrong use" in asked.out
+
+
+def test_every_command_is_known_here_and_in_the_guide() -> None:
+    """One that is added must explain itself below, and in docs/guides/command-line.md."""
+    groups = {name: command for name, command in commands.commands.items() if isinstance(command, click.Group)}
+    assert {"": sorted(commands.commands)} | {name: sorted(group.commands) for name, group in groups.items()} == GROUPS
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "command-line.md").read_text()
+    assert [command for command in COMMANDS if f"\n    opwright {command}" not in guide] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,7 +12,7 @@ DRIVER = """
 import asyncio
 
 from opwright import OperationFailed, Status
-from inside import fail, fetch, measure, ops, publish, resize, sign, sweep, width
+from inside import charge, fail, fetch, measure, ops, publish, resize, sign, sweep, width
 
 
 async def waits(handle):
@@ -32,6 +32,9 @@ async def main():
         resized = await resize.submit(["cat.jpg", "dog.jpg"])
         number, said = await resized.result(30), await log(resized)
         print(number, [line for line in said if "resizing" in line], "dog.jpg" in said)
+
+        if "sqlite" in ops.client.url:
+            print(await (await charge.submit(7, 1250)).result(30))
 
         published = await publish.submit("cat.jpg")
         await waits(published)
@@ -74,6 +77,7 @@ def test_the_program_of_the_guide_does_what_it_says(tmp_path: Path, database_url
     assert lines == [
         "True",
         "2 ['resizing cat.jpg', 'resizing dog.jpg'] True",
+        *(["customer 7 pays 12.50"] if "sqlite" in database_url else []),
         "True cat.jpg is published",
         "3",
         "2",

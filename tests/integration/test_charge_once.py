@@ -34,7 +34,7 @@ async def ended(tables: Tables, count: int) -> None:
     async def done() -> bool:
         return await tables.count("outcomes") >= count
 
-    await eventually(done, 200, f"{count} operations have ended")
+    await eventually(done, 1500, f"{count} operations have ended")
 
 
 async def check_each_was_charged_once(tables: Tables, count: int) -> None:
@@ -44,24 +44,27 @@ async def check_each_was_charged_once(tables: Tables, count: int) -> None:
     assert await tables.count("claimed") == await tables.count("ready") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("name", "kills"), [("charge", 150), ("charge_plainly", 50)])
+@pytest.mark.parametrize(("name", "kills"), [("charge", 60), ("charge_plainly", 20)])
 async def test_a_card_is_charged_once_whatever_is_killed(
     trade: Trade, tables: Tables, tmp_path: Path, seed: Seed, name: str, kills: int
 ) -> None:
-    """A thousand operations, hundreds of random kills of their workers and two of hosts: exactly a thousand charges."""
+    """A thousand operations, random kills of their workers and of two hosts: exactly a thousand charges."""
     await charge_all(trade, name, tables, tmp_path, seed, count=MANY, kills=kills)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_a_session_of_the_application_commits_charge_and_end_together(
     trade: Trade, tables: Tables, tmp_path: Path, seed: Seed
 ) -> None:
     """The same where the application's own session holds both, killed also between the end's row and the commit."""
-    await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=20)
+    await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=15)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: Seed) -> None:
     """Every operation is killed at least once."""

@@ -56,8 +56,9 @@ class Crew:
         return [pid for host in self.hosts for pid in host.children()]
 
     def kill_worker(self, chance: random.Random) -> None:
-        """Kill one of the workers; the diary knows of it before the worker does."""
-        if workers := self.workers():
+        """Kill one of the workers that are heated; the diary knows of it before the worker does."""
+        heated = {event.fields["pid"] for host in self.hosts for event in host.events("worker.ready")}
+        if workers := [pid for pid in self.workers() if pid in heated]:
             self._kill(chance.choice(workers))
 
     async def kill_host(self, chance: random.Random) -> None:

@@ -16,7 +16,7 @@ from opwright.operations.trigger import Trigger
 from tests.kit.diary import Diary
 
 MANY = 1_000  # recoveries: no operation of these tests is to run out of them
-AGAIN = 0.25  # how often an attempt after the first is killed, too
+AGAIN = 0.1  # how often an attempt after the first is killed, too
 SOON = 0.03  # seconds within which a death comes "sometime": longer than most charges take
 WORK = 0.03  # seconds that a bill takes
 

@@ -10,7 +10,7 @@ import pytest
 
 from opwright import Opwright
 from opwright.model.ids import new_ids
-from opwright.operations import client as client_module
+from opwright.operations import draft as draft_module
 from tests.contract.kit import query
 from tests.operations.kit import eventually, rows
 
@@ -97,7 +97,7 @@ async def test_an_id_that_was_taken_is_replaced(ops: Opwright, monkeypatch: pyte
     trigger = ops.operation(double)
     first = await trigger.submit(1)
     draws = TakenFirst(first.id)
-    monkeypatch.setattr(client_module, "new_ids", draws)
+    monkeypatch.setattr(draft_module, "new_ids", draws)
     second = await trigger.submit(2)
     assert draws.draws == 2
     assert second.id != first.id
@@ -109,7 +109,7 @@ async def test_ids_of_many_that_were_taken_are_replaced(ops: Opwright, monkeypat
     """All of them are drawn anew and land in their order, none twice."""
     trigger = ops.operation(double)
     first = await trigger.submit(1)
-    monkeypatch.setattr(client_module, "new_ids", TakenFirst(first.id))
+    monkeypatch.setattr(draft_module, "new_ids", TakenFirst(first.id))
     handles = await trigger.options(delay=1000).submit_many([(number,) for number in range(2, 50)])
     stored = await query(
         await ops.client.store(), f"select id, inputs from opwright.operations where id <> {first.id} order by id"

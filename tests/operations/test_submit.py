@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from opwright import Backoff, InvalidOperation, KeyTaken, Opwright, Status, StoreError, UnknownTrigger
 from opwright.errors import DuplicateRow
-from opwright.operations import client as client_module
+from opwright.operations import draft as draft_module
 from opwright.operations.portal import portal
 from tests.contract.kit import query
 from tests.operations.kit import eventually, rows
@@ -129,8 +129,8 @@ def test_two_times_are_one_too_many() -> None:
     with pytest.raises(InvalidOperation, match="start_at and delay") as refusal:
         trigger.options(start_at=TOMORROW, delay=1)
     assert refusal.value.field == "delay"
-    assert trigger.options(start_at=TOMORROW).options(delay=1)._request.due is None
-    assert trigger.options(delay=1).options(start_at=TOMORROW)._request.wait is None
+    assert trigger.options(start_at=TOMORROW).options(delay=1).request.due is None
+    assert trigger.options(delay=1).options(start_at=TOMORROW).request.wait is None
 
 
 async def test_what_is_refused_stores_nothing(ops: Opwright) -> None:
@@ -266,7 +266,7 @@ async def test_many_are_one_transaction(ops: Opwright, monkeypatch: pytest.Monke
     """When the database refuses the last row, none of the others has landed."""
     trigger = ops.operation(double)
     taken = (await trigger.submit(0)).id
-    monkeypatch.setattr(client_module, "new_ids", lambda count: range(taken - count + 1, taken + 1))
+    monkeypatch.setattr(draft_module, "new_ids", lambda count: range(taken - count + 1, taken + 1))
     with pytest.raises(DuplicateRow):
         await trigger.submit_many([(number,) for number in range(1000)])
     assert await rows(ops) == {"operations": 1, "ready": 1}

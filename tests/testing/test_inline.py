@@ -11,7 +11,7 @@ import pytest
 from opwright import OperationFailed, Opwright, Status
 from opwright.testing import drain, inline, submitted
 from tests.testing import shop
-from tests.testing.shop import break_, done, linger, publish, publish_now, render
+from tests.testing.shop import approve, break_, done, linger, publish, publish_now, render
 
 
 async def test_a_submit_returns_when_its_operation_was_carried_out(ops: Opwright) -> None:
@@ -74,8 +74,20 @@ async def test_concurrent_submits_each_return_after_their_own(ops: Opwright) -> 
     async def submit(turns: int) -> Status:
         return await (await linger.submit(turns)).status()
 
+    await linger.submit(100)  # so that each might begin with what is another's
     with inline(ops):
-        assert set(await asyncio.gather(*(submit(turns) for turns in range(0, 1000, 50)))) == {Status.SUCCEEDED}
+        assert {*await asyncio.gather(submit(5000), submit(0))} == {Status.SUCCEEDED}
+
+
+async def test_what_is_resumed_or_retried_goes_on_at_once(ops: Opwright) -> None:
+    """These make work ready as a submit does."""
+    with inline(ops):
+        handle = await approve.submit("5")
+        assert await handle.status() is Status.WAIT
+        await handle.resume("yes")
+        assert await handle.result() == "5: yes"
+        again = await handle.retry()
+        assert await again.status() is Status.WAIT
 
 
 def test_in_a_transaction_of_the_caller_nothing_can_be_carried_out_yet(sync_ops: Opwright, sqlite_path: Path) -> None:

@@ -159,7 +159,7 @@ async def chains() -> None:
     first = await render.submit("cat")
     assert_type(await measure.options(after=[first], even_if_failed=True).submit(Photo("cat")), Handle[dict[str, int]])
     batch = await render.submit_many([("cat",)], then=clean, then_inputs={})
-    assert_type(batch.then, Handle[Any] | None)
+    assert_type(batch.then, Handle[Any])
     assert_type(batch[0], Handle[str])
     assert_type(await first.resume({"by": "Ann"}), bool)
     assert_type(await first.retry(), Handle[str])

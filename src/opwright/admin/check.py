@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from enum import Enum
 from importlib.util import find_spec
 
-import msgspec
-
 from opwright.admin.admin import Admin
-from opwright.admin.words import address, duration, listed
+from opwright.admin.check_hosts import check_clock, check_hosts, check_queues
+from opwright.admin.finding import Finding, doubt, right, wrong
+from opwright.admin.words import address, listed
 from opwright.app.application import Opwright
-from opwright.clock import SECOND, moment
 from opwright.errors import ConfigurationError, StoreError
-from opwright.model.host import Host, HostState
-from opwright.model.ids import made_at
 from opwright.operations.client import Client
-from opwright.store.listing import Listing, ReadyWork, Survey
+from opwright.store.listing import Listing, Survey
 from opwright.store.sqlite_file import file_system, local_path
-from opwright.version import VERSION
-
-
-class Verdict(Enum):
-    """How a check came out; only WRONG makes a set-up unfit."""
-
-    RIGHT = "right"
-    DOUBT = "doubt"
-    WRONG = "wrong"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What one check found, and how to mend it."""
-
-    check: str
-    verdict: Verdict
-    text: str
-    remedy: str | None = None
-
-
-def right(check: str, text: str) -> Finding:
-    """All is well."""
-    return Finding(check, Verdict.RIGHT, text)
-
-
-def doubt(check: str, text: str, remedy: str | None = None) -> Finding:
-    """It works, but perhaps not as meant."""
-    return Finding(check, Verdict.DOUBT, text, remedy)
-
-
-def wrong(check: str, text: str, remedy: str | None = None) -> Finding:
-    """It cannot work."""
-    return Finding(check, Verdict.WRONG, text, remedy)
 
 
 def check_application(application: Opwright) -> Iterator[Finding]:
@@ -88,8 +51,11 @@ async def check_database(client: Client, triggers: Sequence[str] | None) -> Asyn
         yield finding
     if found.applied and not found.missing and not found.too_new:
         async with admin:
-            work = await Listing((await client.store()).engine).ready_work()
-            for finding in _check_hosts(await admin.hosts(), work, triggers):
+            listing = Listing((await client.store()).engine)
+            queues = await admin.queues()
+            for finding in check_hosts(await admin.hosts(), await listing.ready_work(), queues.paused(), triggers):
+                yield finding
+            for finding in check_queues(queues, await listing.leaked_slots()):
                 yield finding
 
 
@@ -115,8 +81,15 @@ def _check_server(client: Client, found: Survey) -> Iterator[Finding]:
         yield wrong("database", f"{found.server}; the file may not be written by this user", "correct its permissions")
     else:
         yield right("database", f"{found.server}, reachable")
+    yield from _check_clock(client, found)
     yield from _check_pooler(client, found)
     yield _check_schema(client, found)
+
+
+def _check_clock(client: Client, found: Survey) -> Iterator[Finding]:
+    """A database in a file has no clock of its own."""
+    if not client.url.startswith("sqlite"):
+        yield check_clock("clock", "this machine's clock", -found.ahead, found.doubt)
 
 
 def _check_pooler(client: Client, found: Survey) -> Iterator[Finding]:
@@ -150,57 +123,3 @@ def _check_schema(client: Client, found: Survey) -> Finding:
     if client.url.startswith("sqlite"):
         return doubt("schema", text, "the next host brings it up, or `opwright migrate`")
     return wrong("schema", text, "opwright migrate")
-
-
-def _check_hosts(hosts: list[Host], work: list[ReadyWork], triggers: Sequence[str] | None) -> Iterator[Finding]:
-    alive = [host for host in hosts if host.state is HostState.ALIVE]
-    waiting = sum(one.operations for one in work)
-    if not alive and waiting:
-        yield wrong("hosts", f"none is alive, and {_operations(waiting)} wait", "opwright run TARGET")
-    elif not alive:
-        yield doubt("hosts", "none is alive: nothing is carried out", "opwright run TARGET")
-    for host in alive:
-        yield _check_host(host, triggers)
-    if alive:
-        yield from _check_work(alive, work)
-
-
-def _check_host(host: Host, triggers: Sequence[str] | None) -> Finding:
-    check = f"host {host.id}"
-    queues = "all queues" if host.queues is None else f"queues {listed(host.queues)}"
-    text = f"{host.name}, renewed {duration(host.age / SECOND)} ago, {queues}"
-    if host.age > host.lease:
-        lease = duration(host.lease / SECOND)
-        return wrong(
-            check,
-            f"{text}: longer than its lease of {lease}",
-            "it hangs or was killed; a live host takes over its work, so start one if there is none",
-        )
-    unknown = sorted(set(triggers or ()) - set(host.triggers))
-    if unknown:
-        return doubt(check, f"{text}; does not know {listed(unknown)}", "it runs an older program? start it again")
-    if host.version != VERSION:
-        return doubt(check, f"{text}; Opwright {host.version}, here {VERSION}", "bring both to the same version")
-    return right(check, text)
-
-
-def _check_work(alive: list[Host], work: list[ReadyWork]) -> Iterator[Finding]:
-    """Ready work that no live host can claim: nobody knows its trigger, or nobody who does serves its queue."""
-    stuck = [one for one in work if not any(_serves(host, one) for host in alive)]
-    for one in stuck:
-        known = any(one.trigger in host.triggers for host in alive)
-        why = f"no live host that knows it serves queue {one.queue!r}" if known else "no live host knows it"
-        remedy = f"start a host with --queue {one.queue}" if known else "start a host whose application has it, before they fail"
-        since = moment(made_at(one.oldest)).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        yield wrong("work", f"{_operations(one.operations)} of {one.trigger} wait since {since}; {why}", remedy)
-    if not stuck:
-        ready = sum(one.operations for one in work)
-        yield right("work", f"{_operations(ready)} ready, each with a host that can do it" if ready else "none is waiting")
-
-
-def _serves(host: Host, work: ReadyWork) -> bool:
-    return work.trigger in host.triggers and (host.queues is None or work.queue in host.queues)
-
-
-def _operations(count: int) -> str:
-    return "1 operation" if count == 1 else f"{count:,} operations"

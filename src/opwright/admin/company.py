@@ -46,6 +46,10 @@ class Queues(NamedTuple):
     standings: list[QueueStanding]
     hosts: list[Host]
 
+    def paused(self) -> set[str]:
+        """The names of those that are paused."""
+        return {one.name for one in self.standings if one.paused is not None}
+
     def served_by(self, queue: str) -> list[Host]:
         """The hosts that claim from a queue."""
         return [host for host in self.hosts if host.queues is None or queue in host.queues]

@@ -10,6 +10,11 @@ from opwright.settings import Database, Found
 
 def client_for(found: Found, clock: Clock) -> Client:
     """A client of the database. Raises ConfigurationError, which says where a wrong address stands."""
+    given = found.given.get("url")
+    if given is not None and not isinstance(given.value, str):
+        raise ConfigurationError(
+            f"{given.label}: {given.value!r} is no address: write 'sqlite:///file.db' or 'postgresql://user@host/database'"
+        )
     database = found.build(Database)
     if not database.url:
         raise ConfigurationError("no database: write Opwright('sqlite:///file.db'), or set OPWRIGHT_URL, or url in opwright.toml")

@@ -104,6 +104,8 @@ class Host:
             await self._pool.start()
         except BaseException:
             self._unhook()
+            with suppress(StoreError):  # whoever registered and cannot start is no host
+                await self._lease.say_good_bye()
             await self._client.release()
             raise
         for service in self._services:

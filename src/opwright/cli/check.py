@@ -8,11 +8,11 @@ import click
 from rich.text import Text
 
 from opwright.admin.application import load
-from opwright.admin.check import Finding, Verdict, check_application, check_database, right, wrong
-from opwright.admin.words import address
+from opwright.admin.check import check_application, check_database
+from opwright.admin.finding import Finding, Verdict, refused, right
 from opwright.cli.exits import Exit
 from opwright.cli.output import columns, console, examples, json_text, show
-from opwright.cli.places import awaited, client_given, json_option, url_option
+from opwright.cli.places import awaited, client_given, json_option, target_argument, url_option
 from opwright.errors import OpwrightError
 from opwright.operations.client import Client
 
@@ -23,7 +23,7 @@ _MARKS = {Verdict.RIGHT: ("✓", "ok", "green"), Verdict.DOUBT: ("!", "!", "yell
     short_help="Say what is wrong with a set-up, and how to mend it.",
     epilog=examples("opwright check assets:ops", "opwright check --url postgresql://app@db/app"),
 )
-@click.argument("target", required=False)
+@target_argument
 @url_option
 @json_option
 def check(target: str | None, url: str | None, *, as_json: bool) -> int:
@@ -42,7 +42,7 @@ def _of_target(target: str) -> list[Finding]:
     try:
         application = load(target)
     except OpwrightError as error:
-        return [wrong("application", address(str(error)))]
+        return [refused("application", error)]
     place = application.target()
     found = right("application", f"{place.file or place.module}:{place.variable}")
     triggers = application.registry.names()
@@ -53,7 +53,7 @@ def _of_address(url: str | None) -> list[Finding]:
     try:
         client = client_given(url)
     except OpwrightError as error:
-        return [wrong("address", address(str(error)))]
+        return [refused("address", error)]
     return _of_client(client, None)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 from rich.text import Text
 
 from opwright.admin.admin import Admin
 from opwright.admin.company import Busy, Company, crew, database_now, plain_host, plain_workers, state_word
 from opwright.admin.words import duration, listed, relative
-from opwright.cli.output import columns, examples, heading
+from opwright.cli.output import columns, console, examples, heading, indented
 from opwright.cli.places import client_of, json_option, target_argument, url_option
 from opwright.cli.watching import look, watch_option
 from opwright.clock import SECOND, moment
@@ -19,6 +17,7 @@ from opwright.model.worker import WorkerState
 
 _HOSTS = ("ID", "NAME", "PID", "VERSION", "STATE", "STARTED", "RENEWED", "LEASE", "WORKERS", "TRIGGERS", "QUEUES")
 _WORKERS = ("HOST", "WORKER", "PID", "STATE", "SINCE", "FINISHED", "OPERATIONS")
+_BRIEF = 8  # columns that fit beside each other in any terminal
 _STATES = {"alive": "green", "silent": "red", "dead": "red", "stopped": "dim"}
 _COLOURS = {WorkerState.PENDING: "yellow", WorkerState.FREE: "green", WorkerState.ACTIVE: "blue"}
 
@@ -33,10 +32,7 @@ _COLOURS = {WorkerState.PENDING: "yellow", WorkerState.FREE: "green", WorkerStat
 @watch_option
 @json_option
 def hosts(target: str | None, url: str | None, *, everybody: bool, watch: bool, as_json: bool) -> None:
-    """List the hosts that are alive. A silent one has not renewed its lease in time; others take over its work.
-
-    WORKERS are counted by state: active, free, pending.
-    """
+    """List the hosts that are alive. A silent one has not renewed its lease in time; others take over its work."""
 
     async def question(admin: Admin) -> list[Host]:
         return [host for host in await admin.hosts() if everybody or host.state is HostState.ALIVE]
@@ -48,17 +44,38 @@ def hosts(target: str | None, url: str | None, *, everybody: bool, watch: bool, 
 
 
 def _host_table(found: list[Host]) -> list[Text]:
-    return columns([heading(_HOSTS), *map(_host_row, found)], cut=True) if found else []
+    """One line for each; in a narrow terminal what it does stands below."""
+    if not found:
+        return []
+    rows = [heading(_HOSTS), *map(_host_row, found)]
+    whole = columns(rows)
+    if max(line.cell_len for line in whole) <= console().width:
+        return whole
+    brief = columns(row[:_BRIEF] for row in rows)
+    return [brief[0], *(part for line, host in zip(brief[1:], found, strict=True) for part in (line, _below(host)))]
 
 
-def _host_row(host: Host) -> Sequence[Text | str]:
-    now, state, workers = database_now(host), state_word(host), crew(host)
+def _host_row(host: Host) -> list[Text | str]:
+    now, state = database_now(host), state_word(host)
     return [
         str(host.id), host.name, str(host.pid), host.version, Text(state, style=_STATES[state]),
         relative(moment(host.started), now, 1), f"{duration(host.age / SECOND, 1)} ago", duration(host.lease / SECOND),
-        f"{workers[WorkerState.ACTIVE]} active, {workers[WorkerState.FREE]} free, {workers[WorkerState.PENDING]} pending",
-        str(len(host.triggers)), "all" if host.queues is None else listed(host.queues),
+        _crew(host), str(len(host.triggers)), _queues(host),
     ]  # fmt: skip
+
+
+def _below(host: Host) -> Text:
+    triggers = "1 trigger" if len(host.triggers) == 1 else f"{len(host.triggers)} triggers"
+    queues = _queues(host) if host.queues else "all queues"
+    return indented(f"workers: {_crew(host)}; {triggers}; {queues}", 4)
+
+
+def _crew(host: Host) -> str:
+    return ", ".join(f"{count} {state.value}" for state, count in crew(host).items() if count) or "none"
+
+
+def _queues(host: Host) -> str:
+    return "all" if host.queues is None else listed(host.queues)
 
 
 @click.command(

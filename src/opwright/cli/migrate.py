@@ -6,14 +6,14 @@ import click
 
 from opwright.admin.admin import migrate as migrated
 from opwright.cli.output import examples, json_text
-from opwright.cli.places import awaited, client_of, json_option, url_option
+from opwright.cli.places import awaited, client_of, json_option, target_argument, url_option
 
 
 @click.command(
     short_help="Bring the database to this program's schema.",
     epilog=examples("opwright migrate assets:ops", "opwright migrate --url postgresql://app@db/app"),
 )
-@click.argument("target", required=False)
+@target_argument
 @url_option
 @json_option
 def migrate(target: str | None, url: str | None, *, as_json: bool) -> None:

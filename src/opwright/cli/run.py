@@ -14,8 +14,9 @@ from opwright.admin.application import load
 from opwright.admin.words import address, duration, listed
 from opwright.app.application import Opwright
 from opwright.app.host import INLINE_SLOTS, Host
+from opwright.cli.completing import queues as queue_names
 from opwright.cli.output import columns, console, examples, show
-from opwright.cli.places import awaited
+from opwright.cli.places import awaited, files
 from opwright.settings import Overrides, Settings
 from opwright.telemetry import listen
 from opwright.version import VERSION
@@ -38,12 +39,17 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
     short_help="Run a host: carry out operations until a signal comes.",
     epilog=examples("opwright run assets:ops", "opwright run assets.py --workers 4 --queue mail,images"),
 )
-@click.argument("target")
+@click.argument("target", shell_complete=files)
 @_setting("workers", int, "Worker processes.")
 @_setting("slots", int, "Operations at a time in one worker.  [default: 1; inline: 100]")
 @_setting("pool", click.Choice(["process", "inline"]), "Worker processes, or all in this process.")
 @click.option(
-    "--queue", "queues", multiple=True, metavar="NAME", help="A queue to serve; repeat it or separate by commas.  [default: all]"
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=queue_names,
+    help="A queue to serve; repeat it or separate by commas.  [default: all]",
 )
 @_setting("heartbeat", float, "Seconds between two looks at the queue when nothing wakes the host.")
 @_setting("look_ahead", click.Choice(["auto", "0"]), "Claim short operations ahead, or never.")

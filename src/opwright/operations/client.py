@@ -131,9 +131,11 @@ class Client:
     def submit(self, trigger: Trigger[Any, R], inputs: str, request: Request) -> Call[Handle[R]]:
         """One operation of a trigger."""
         (operation,) = drafts(trigger, [inputs], request, self.limits)
-        if (on := self._connection(request)) is not None:
+        kept = kept_submits(self) if operation.key is None else None
+        on = self._connection(request, or_kept=kept is not None)
+        if on is not None:
             return self._join(on, request, _plan(operation, request), lambda holder: Handle(self, holder, trigger))
-        if operation.key is None and (kept := kept_submits()) is not None:
+        if kept is not None:
             return _keep(kept, [operation], Handle(self, operation.id, trigger))
         return self.asking(f"{trigger.name}.submit()", lambda: self._submit(trigger, operation, request))
 
@@ -149,10 +151,12 @@ class Client:
         if not operations:
             nothing: Batch[R] = Batch([])
             return Call("submit_many()", lambda: _soon(lambda: nothing), lambda: nothing)
-        if (on := self._connection(request)) is not None:
+        kept = kept_submits(self)
+        on = self._connection(request, or_kept=kept is not None)
+        if on is not None:
             plan = submits.submit(operations)
             return self._join(on, request, plan, lambda _: self._batch(trigger, operations, then))
-        if (kept := kept_submits()) is not None:
+        if kept is not None:
             return _keep(kept, operations, self._batch(trigger, operations, then))
         return self.asking(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations, then))
 
@@ -166,12 +170,10 @@ class Client:
         handles = [Handle(self, operation.id, trigger) for operation in operations]
         return Batch(handles) if then is None else Batch(handles[:-1], Handle(self, operations[-1].id, then[0]))
 
-    def _connection(self, request: Request) -> object | None:
-        """The connection that a submit joins: the one given, that of a transaction around it, or the framework's own."""
-        for on in (request.on, joined_connection()):
-            if on is not None:
-                return on
-        return self.surroundings()
+    def _connection(self, request: Request, *, or_kept: bool) -> object | None:
+        """What a submit joins: the connection given, or of a transaction around it; else, unless it is kept, the framework's."""
+        on = request.on if request.on is not None else joined_connection(self)
+        return self.surroundings() if on is None and not or_kept else on
 
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
         if operation.key is None:

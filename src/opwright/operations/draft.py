@@ -10,16 +10,16 @@ from opwright.errors import InvalidOperation
 from opwright.model.ids import new_ids
 from opwright.model.limit import Limit
 from opwright.model.operation import NewOperation
+from opwright.operations.keeping import operation_of
 from opwright.operations.request import Request
 from opwright.operations.trigger import Trigger
-from opwright.workers.current import current_or_none
 
 
 def drafts(
     trigger: Trigger[Any, Any], inputs: Sequence[str], request: Request, limits: Mapping[str, Limit]
 ) -> list[NewOperation]:
     """One new operation for each text of inputs. ``limits`` are those of queues. Raises InvalidOperation."""
-    current = current_or_none()
+    current = operation_of(trigger.client)
     parent = None if current is None else current.id
     limit, owner = _limit(trigger, request.queue, limits)
     operations = [

@@ -12,6 +12,7 @@ import msgspec
 from opwright.clock import moment
 from opwright.errors import InvalidOperation, OperationCancelled, OperationFailed
 from opwright.model.operation import Operation
+from opwright.model.options import LONGEST as LONGEST_WAIT
 from opwright.model.status import OutcomeCode, Status
 from opwright.operations.call import Call
 from opwright.operations.payload import plain_value
@@ -64,8 +65,11 @@ class Handle(Generic[R]):
     def result(self, timeout: float | None = None) -> Call[R]:
         """What its trigger returned, as soon as it has ended. An operation that was rolled back never ends: give a timeout.
 
-        Raises OperationFailed with the trigger's error, OperationCancelled, or TimeoutError after ``timeout`` seconds.
+        Raises OperationFailed with the trigger's error, OperationCancelled, or TimeoutError after ``timeout`` seconds;
+        InvalidOperation for a timeout that is no number of seconds.
         """
+        if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout <= LONGEST_WAIT):
+            raise InvalidOperation(f"timeout: {timeout!r} is not a number of seconds from 0 to {LONGEST_WAIT:g}", field="timeout")
         return Call("result()", lambda: self._result(timeout))
 
     def cancel(self) -> Call[bool]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from opwright.model.operation import NewOperation
-from opwright.workers.current import current_or_none
+from opwright.workers.current import Current, current_or_none
+
+if TYPE_CHECKING:
+    from opwright.operations.client import Client
 
 _kept: ContextVar[list[NewOperation] | None] = ContextVar("opwright kept submits", default=None)
 
@@ -23,7 +27,13 @@ def keeping() -> Iterator[list[NewOperation]]:
         _kept.reset(token)
 
 
-def kept_submits() -> list[NewOperation] | None:
-    """Where a submit is to be kept; None when it is not, or when the end it would wait for is written already."""
-    current = current_or_none()
+def kept_submits(client: Client) -> list[NewOperation] | None:
+    """Where a submit through this client is to be kept; None when it is not, or when the end it would wait for is written."""
+    current = operation_of(client)
     return None if current is None or current.over else _kept.get()
+
+
+def operation_of(client: Client) -> Current | None:
+    """The operation that runs this code, if it is one of the same application: another one has another database."""
+    current = current_or_none()
+    return current if current is not None and getattr(current.function, "client", None) is client else None

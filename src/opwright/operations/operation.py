@@ -16,11 +16,12 @@ __all__ = ["Current", "Transaction", "cancelled", "current", "log", "progress", 
 def transaction(on: object | None = None) -> Transaction:
     """A block in which this operation's own writes and its success commit together: at once, or not at all.
 
-    ``async with operation.transaction() as own:`` (or a plain ``with``) gives ``own.connection`` to write with and ``own.returns(…)``
-    to set the operation's result, and commits at its end. With ``on``, a connection or session of the application, the success is
-    written there at the end of the block, and commits when the application commits. What is submitted in the block is written in
-    the same transaction. Raises StaleClaim at the end of the block when this worker has lost the operation meanwhile: nothing is
-    written then. On SQLite nobody else can write while the block lasts.
+    ``async with operation.transaction() as own:`` (or a plain ``with``) gives ``own.connection`` to write with and
+    ``own.returns(…)`` to set the operation's result, and commits at its end. With ``on``, a connection or session of the
+    application, the success is written there at the end of the block, and commits when the application commits. What is submitted
+    in the block is written in the same transaction. On SQLite nobody else can write while the block lasts.
+
+    Raises StaleClaim at the end of the block when this worker has lost the operation meanwhile: nothing is written then.
     """
     return Transaction(current(), on)
 

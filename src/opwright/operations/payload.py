@@ -20,17 +20,18 @@ _encoder = msgspec.json.Encoder()
 # NaN and infinities become null, but text as keys; time zones had offsets with seconds until 1972.
 _SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}|\"-?(?:nan|inf)\"|\"(?:0\d\d\d|1[0-8]\d\d|19[0-6]\d|197[0-2])-")
 _FIELD = re.compile(r"`\$\.(\w+)")
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_NAMELESS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
 
 
 class Inputs:
     """The parameters of a trigger as a typed JSON object."""
 
     def __init__(self, trigger: str, function: Callable[..., Any]) -> None:
+        refuse_nameless(trigger, function)
         self._trigger = trigger
         self._signature = inspect.signature(function)
         hints = _hints(trigger, function)
-        fields = [_field(trigger, parameter, hints) for parameter in self._signature.parameters.values()]
+        fields = [_field(parameter, hints) for parameter in self._signature.parameters.values()]
         self._type = msgspec.defstruct(f"{trigger} inputs", fields, forbid_unknown_fields=True, kw_only=True)
         self._decoder = _decoder(trigger, self._type)
         self._names = tuple(self._signature.parameters)
@@ -189,9 +190,16 @@ def _hints(trigger: str, function: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
-def _field(trigger: str, parameter: inspect.Parameter, hints: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
-    if parameter.kind in _VARIADIC or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-        raise ConfigurationError(f"{trigger}: parameter {parameter} has no name in the stored inputs; use ordinary parameters")
+def refuse_nameless(trigger: str, function: Callable[..., Any]) -> None:
+    """Raises ConfigurationError when a parameter cannot be given by name."""
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in _NAMELESS:
+            raise ConfigurationError(
+                f"{trigger}: parameter {parameter} has no name in the stored inputs; use ordinary parameters"
+            )
+
+
+def _field(parameter: inspect.Parameter, hints: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
     kind = hints.get(parameter.name, Any)
     if parameter.default is inspect.Parameter.empty:
         return parameter.name, kind

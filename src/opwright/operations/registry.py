@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from opwright.errors import ConfigurationError, UnknownTrigger
+from opwright.operations.payload import refuse_nameless
 from opwright.operations.preparation import Preparations
 from opwright.operations.trigger import Trigger
 from opwright.workers.around import checked
@@ -24,7 +25,8 @@ class Registry:
         return iter(self._triggers.values())
 
     def add(self, trigger: Trigger[Any, Any]) -> None:
-        """Register a trigger. Raises ConfigurationError when its name is taken by another function."""
+        """Register a trigger. Raises ConfigurationError when its name is taken by another function, or an input has no name."""
+        refuse_nameless(trigger.name, trigger.function)
         known = self._triggers.get(trigger.name)
         if known is not None:
             raise ConfigurationError(

@@ -58,7 +58,12 @@ class Request:
             given["submitter"] = checked_name("submitter", getattr(submitter, "name", submitter))
         if after is not None:
             given["after"] = _predecessors(after)
-        return replace(self, **given)
+        changed = replace(self, **given)
+        if on_conflict is not None and changed.key is None:
+            raise InvalidOperation(
+                f"on_conflict: {on_conflict!r} says what to do about a key: give a key too", field="on_conflict"
+            )
+        return changed
 
     def __post_init__(self) -> None:
         checked_name("queue", self.queue)

@@ -91,7 +91,7 @@ async def _end(client: Client, running: Current) -> None:
     if running.over:
         return
     engine = (await client.store()).engine
-    await engine.play(end_plan(running, None))
+    await engine.play(end_plan(client, running, None))
     running.over = True
     engine.notify()
     client.wake()

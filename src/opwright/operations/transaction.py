@@ -16,6 +16,7 @@ from opwright.store.foreign import recognise
 from opwright.workers.current import Current
 
 if TYPE_CHECKING:
+    from opwright.operations.client import Client
     from opwright.operations.trigger import Trigger
 
 _joined: ContextVar[Transaction | None] = ContextVar("opwright transaction", default=None)
@@ -34,6 +35,7 @@ class Transaction:
     def __init__(self, current: Current, on: object | None = None) -> None:
         self._current = current
         self._trigger = cast("Trigger[Any, Any]", current.function)  # what is registered is a Trigger
+        self.client = self._trigger.client
         self._on = on
         self._result: str | None = None
         self._own: AbstractAsyncContextManager[Any] | AbstractContextManager[Any] | None = None
@@ -45,7 +47,7 @@ class Transaction:
 
     async def __aenter__(self) -> Self:
         if self._on is None:
-            engine = (await self._trigger.client.store()).engine
+            engine = (await self.client.store()).engine
             self._own = own.transaction(engine)
             return self._begun(await self._own.__aenter__())
         return self._begun(self._on)
@@ -54,7 +56,7 @@ class Transaction:
         _joined.reset(self._token)
         try:
             if error is None:
-                await recognise(self.connection, self._trigger.client.shape).play_async(self._end())
+                await recognise(self.connection, self.client.shape).play_async(self._end())
         except BaseException as refused:
             await self._leave(type(refused), refused, refused.__traceback__)
             raise
@@ -63,7 +65,7 @@ class Transaction:
 
     def __enter__(self) -> Self:
         if self._on is None:
-            self._own = own.transaction_now(self._trigger.client.shape)
+            self._own = own.transaction_now(self.client.shape)
             return self._begun(self._own.__enter__())
         return self._begun(self._on)
 
@@ -72,7 +74,7 @@ class Transaction:
         own_block = self._own if isinstance(self._own, AbstractContextManager) else None
         try:
             if error is None:
-                recognise(self.connection, self._trigger.client.shape).play(self._end())
+                recognise(self.connection, self.client.shape).play(self._end())
         except BaseException as refused:
             if own_block is not None:
                 own_block.__exit__(type(refused), refused, refused.__traceback__)
@@ -91,17 +93,17 @@ class Transaction:
         return self
 
     def _end(self) -> Plan[None]:
-        return end_plan(self._current, self._result)
+        return end_plan(self.client, self._current, self._result)
 
     def _over(self, error: BaseException | None) -> None:
         if error is None:
             self._current.over = True
-            self._trigger.client.wake()
+            self.client.wake()
 
 
-def end_plan(current: Current, result: str | None) -> Plan[None]:
+def end_plan(client: Client, current: Current, result: str | None) -> Plan[None]:
     """The running operation's success, and the submits that were kept for it. Raises StaleClaim when it is played."""
-    kept = tuple(kept_submits() or ())  # now: a plan may be played in another thread, where nothing is known of this operation
+    kept = tuple(kept_submits(client) or ())  # now: a plan may be played in a thread that knows of no operation
     return _ending(current, result, kept)
 
 
@@ -111,7 +113,7 @@ def _ending(current: Current, result: str | None, kept: Sequence[NewOperation]) 
     yield from submits.end_within(current.id, current.token, current.begun, result)
 
 
-def joined_connection() -> object | None:
-    """The connection of the innermost ``operation.transaction()`` around this code."""
+def joined_connection(client: Client) -> object | None:
+    """The connection of the innermost ``operation.transaction()`` of this application around this code."""
     transaction = _joined.get()
-    return None if transaction is None else transaction.connection
+    return transaction.connection if transaction is not None and transaction.client is client else None

@@ -131,8 +131,8 @@ class Trigger(Generic[P, R]):
         is CANCELLED, or begun all the same with ``even_if_failed=True``. The budgets are those of ``@ops.operation``.
         """
         request = self.request.changed(
-            on=on, start_at=start_at, delay=delay, priority=priority, queue=queue, key=key, on_conflict=on_conflict, notify=notify,
-            submitter=submitter, after=after, despite=even_if_failed,
+            on=on, start_at=start_at, delay=delay, priority=priority, queue=queue, key=key, on_conflict=on_conflict,
+            notify=notify, submitter=submitter, after=after, despite=even_if_failed,
         )  # fmt: skip
         budget = budgets(self.budget, retries=retries, recoveries=recoveries, timeout=timeout, backoff=backoff)
         return type(self)(self.function, self.client, self.name, budget, request, capture=self.capture, limit=self.limit)

@@ -69,7 +69,8 @@ class Placing:
             queues += await self._promote()
         if self._fresh or (self._free is not None and self._free <= now):
             self._fresh, self._free = False, None
-            queues += await self._queue.admit()
+            admitted, self._fresh = await self._queue.admit()
+            queues += admitted
         return queues
 
     async def _promote(self) -> list[str]:

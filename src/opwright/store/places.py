@@ -13,19 +13,19 @@ _encode = msgspec.json.Encoder().encode
 BATCH = 1000
 
 
-def admit() -> Plan[list[str]]:
-    """Fill lanes; the queues of what became ready, one entry per operation.
+def admit() -> Plan[tuple[list[str], bool]]:
+    """Fill lanes; the queues of what became ready, one entry per operation, and whether there is more to look at.
 
     What there is to do stands in rows (a slot with its time, a newcomer), never in a host's memory, so nothing that happens
     meanwhile is missed: it is a row for the next look.
     """
     yield call("one_admission")
-    lanes = {row["lane"] for row in (yield call("spent_slots", limit=BATCH))}
-    lanes |= {row["lane"] for row in (yield call("newcomers", limit=BATCH))}
-    if not lanes:
-        return []
-    admitted = yield call("admit", lanes=_encode(sorted(lanes)).decode())
-    return [row["queue"] for row in admitted]
+    spent = [row["lane"] for row in (yield call("spent_slots", limit=BATCH))]
+    new = [row["lane"] for row in (yield call("newcomers", limit=BATCH))]
+    more = BATCH in (len(spent), len(new))
+    lanes = sorted({*spent, *new})
+    admitted = (yield call("admit", lanes=_encode(lanes).decode())) if lanes else ()
+    return [row["queue"] for row in admitted], more
 
 
 def follow(ended: Sequence[int], lost: int) -> Plan[list[str]]:

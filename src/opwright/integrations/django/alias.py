@@ -56,7 +56,8 @@ class Alias:
             return
         if not self._follows:
             raise ImproperlyConfigured(
-                f"DATABASES[{self.name!r}] leads to a test database now, and OPWRIGHT['url'] does not: leave it out in the settings of tests"
+                f"DATABASES[{self.name!r}] leads to a test database now, and OPWRIGHT['url'] does not: "
+                "leave it out in the settings of tests"
             )
         self._here = here
         self._settle(here)
