@@ -36,10 +36,6 @@ def tables(database_url: str) -> Tables:
     return Tables(database_url)
 
 
-class Seed(int):
-    """What decides who is killed when."""
-
-
 @pytest.fixture
 async def trade(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trade]:
     """The shop, open; worker processes find the same one. What is charged twice shows twice, for its table has no key."""
@@ -52,8 +48,8 @@ async def trade(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def seed() -> Seed:
-    """Printed, so that a failure can be had again."""
-    seed = Seed(os.environ.get("OPWRIGHT_TEST_SEED") or random.SystemRandom().getrandbits(32))
+def seed() -> int:
+    """What decides who is killed when. Printed, so that a failure can be had again."""
+    seed = int(os.environ.get("OPWRIGHT_TEST_SEED") or random.SystemRandom().getrandbits(32))
     sys.stdout.write(f"OPWRIGHT_TEST_SEED={seed}\n")
     return seed

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.integration.conftest import Seed
 from tests.kit.crew import Crew
 from tests.kit.tables import Tables
 from tests.kit.trade import Trade
@@ -26,7 +25,7 @@ CHAIN = """
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_chain_runs_on_through_kills_of_workers_and_hosts(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: Seed
+    trade: Trade, tables: Tables, tmp_path: Path, seed: int
 ) -> None:
     """Each hand-back submits the next operation: none is lost, none doubled, and each is handed back once, in order."""
     async with Crew(tables.url, tmp_path) as crew, crew.rage(random.Random(seed), pause=0.4, hosts=4):  # noqa: S311 - a test

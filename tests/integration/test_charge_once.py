@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Seed
 from tests.kit.crew import Crew
 from tests.kit.diary import Diary
 from tests.kit.tables import Tables
@@ -15,7 +14,7 @@ from tests.kit.waiting import eventually
 MANY = 1_000  # operations
 
 
-async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: Seed, *, count: int, kills: int) -> None:
+async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: int, *, count: int, kills: int) -> None:
     """Charge so many cards; of the first ``kills`` operations each is killed at least once, and two whole hosts are."""
     trigger = trade.ops.registry.get(name)
     chance = random.Random(seed)  # noqa: S311 - a test
@@ -48,7 +47,7 @@ async def check_each_was_charged_once(tables: Tables, count: int) -> None:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("name", "kills"), [("charge", 60), ("charge_plainly", 20)])
 async def test_a_card_is_charged_once_whatever_is_killed(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: Seed, name: str, kills: int
+    trade: Trade, tables: Tables, tmp_path: Path, seed: int, name: str, kills: int
 ) -> None:
     """A thousand operations, random kills of their workers and of two hosts: exactly a thousand charges."""
     await charge_all(trade, name, tables, tmp_path, seed, count=MANY, kills=kills)
@@ -57,7 +56,7 @@ async def test_a_card_is_charged_once_whatever_is_killed(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_a_session_of_the_application_commits_charge_and_end_together(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: Seed
+    trade: Trade, tables: Tables, tmp_path: Path, seed: int
 ) -> None:
     """The same where the application's own session holds both, killed also between the end's row and the commit."""
     await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=15)
@@ -66,6 +65,6 @@ async def test_a_session_of_the_application_commits_charge_and_end_together(
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: Seed) -> None:
+async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: int) -> None:
     """Every operation is killed at least once."""
     await charge_all(trade, "charge", tables, tmp_path, seed, count=MANY, kills=MANY)

@@ -69,8 +69,7 @@ class Placing:
             queues += await self._promote()
         if self._fresh or (self._free is not None and self._free <= now):
             self._fresh, self._free = False, None
-            admitted, self._fresh = await self._queue.admit()
-            queues += admitted
+            queues += await self._queue.admit()
         return queues
 
     async def _promote(self) -> list[str]:

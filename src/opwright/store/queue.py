@@ -147,12 +147,13 @@ class Queue:
         ready = [row["queue"] for row in rows if not row["bound"]]
         return ready if len(ready) == len(rows) else ready + await self.admit()
 
-    async def admit(self) -> tuple[list[str], bool]:
-        """Fill the lanes in which a slot has fallen free or something new waits.
-
-        The queues of what became ready, one entry per operation, and whether there is more to look at.
-        """
-        return await self._engine.play(places.admit(), Lane.CLAIM)
+    async def admit(self) -> list[str]:
+        """Fill the lanes in which a slot has fallen free or something new waits; the queues, one entry per operation."""
+        queues, more = await self._engine.play(places.admit(), Lane.CLAIM)
+        while more:  # a batch at a time, until the newest has been seen: its lane may be free though thousands wait before it
+            admitted, more = await self._engine.play(places.admit(), Lane.CLAIM)
+            queues += admitted
+        return queues
 
     async def follow(self, ended: Sequence[int]) -> list[str]:
         """Let go on what followed these operations; the queues, one entry per operation."""

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Hands everything on to the command line, as it stands."""
 
     help = (
-        "The command line of Opwright for this project: run, submit, operations, check, migrate. "
+        "The command line of Opwright for this project: run, submit, operations, check and the rest. "
         "`manage.py opwright COMMAND --help` tells more; TARGET is this project, and is not to be given."
     )
     requires_system_checks: tuple[str, ...] = ()
