@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import APPLICATION, Shell
+from tests.cli.kit import APPLICATION, JOBS, Shell
 
 
 @pytest.fixture
@@ -22,4 +22,5 @@ def local_shell(tmp_path: Path) -> Shell:
 def _shell(folder: Path, url: str) -> Shell:
     shell = Shell(folder, url)
     shell.write("assets.py", APPLICATION.format(url=url))
+    shell.write("jobs.py", JOBS)
     return shell

@@ -3,12 +3,14 @@
 import io
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,36 @@ async def hold(pipe: str, release: str) -> str:
     """Says through a pipe that it has begun, and goes on when it is told to through another."""
     await asyncio.to_thread(lambda: open(pipe, "w").close())
     return await asyncio.to_thread(lambda: open(release).read())
+'''
+
+# Beside it, for those who ask for it by ``jobs``.
+JOBS = '''
+import asyncio
+from assets import ops
+from opwright import Limit, operation
+
+@ops.operation(limit=Limit(1))
+async def one_by_one(pipe: str, release: str) -> None:
+    operation.log("first words\\nand more")
+    operation.progress(0.4, "nearly half")
+    await asyncio.to_thread(lambda: open(pipe, "w").close())
+    await asyncio.to_thread(lambda: open(release).read())
+
+@ops.operation
+async def parent(children: int) -> dict[str, str]:
+    for number in range(children):
+        await ops.submit("render", photo=str(number))
+    return {"token": "hunter2", "name": "x"}
+
+@ops.operation
+async def ask() -> str:
+    return str(operation.wait(1000))
+
+@ops.operation
+async def told(password: str) -> str:
+    operation.log("working")
+    operation.progress(0.5, "half")
+    return "done"
 '''
 
 
@@ -118,11 +150,40 @@ class Shell:
         os.mkfifo(self.folder / name)
         return str(self.folder / name)
 
+    def jobs(self, *arguments: str) -> str:
+        """Submit one of the application's other operations; its id."""
+        done = self.inside("submit", "jobs", *arguments)
+        assert done.code == 0, done.err
+        return done.out.split()[0]
+
+    def in_terminal(self, *arguments: str, columns: int = 80, typed: str = "", ends_by: signal.Signals | None = None) -> Done:
+        """The command in a terminal; what it printed has no colours any more. ``ends_by``: sent when it has printed something."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=clean_environment() | {"TERM": "xterm", "COLUMNS": str(columns)},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        out = b""
+        with suppress(OSError):  # the terminal is gone with its last user
+            while part := os.read(ours, 65536):
+                out += part
+                if ends_by is not None and len(out) > len(typed):
+                    process.send_signal(ends_by)
+                    ends_by = None
+        os.close(ours)
+        return Done(process.wait(PATIENCE), re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.decode()).replace("\r\n", "\n"), "")
+
     @contextmanager
-    def host(self, *arguments: str, **environment: str) -> Iterator["RunningHost"]:
+    def host(self, *arguments: str, target: str = "assets", **environment: str) -> Iterator["RunningHost"]:
         """``opwright run`` until the block ends; it has printed its banner."""
         process = subprocess.Popen(
-            self.command("run", "assets", *arguments),
+            self.command("run", target, *arguments),
             cwd=self.folder,
             env=clean_environment() | environment,
             stderr=subprocess.PIPE,

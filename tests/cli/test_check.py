@@ -138,7 +138,7 @@ async def test_work_that_nobody_does_and_hosts_that_are_silent(shell: Shell) -> 
     assert "does not know day_after, hold, login, render, stumble" in done.out
     assert "✗  host 2       silent:2" in done.out
     assert "longer than its lease of <1 ms" in done.out
-    assert "1 operation of render wait since" in done.out
+    assert "1 operation of render waits since" in done.out
     assert "no live host knows it" in done.out
     assert "no live host that knows it serves queue 'night' → start a host with --queue night" in done.out
 

@@ -30,6 +30,7 @@ class Crew:
         self._started = 0
         self.hosts: list[HostProcess] = []
         self.kills = 0
+        self.diary = Diary(folder)
 
     async def __aenter__(self) -> Self:
         with self._stack:
@@ -66,7 +67,7 @@ class Crew:
         victim = chance.choice(self.hosts)
         self.hosts.remove(victim)
         for pid in victim.children():
-            Diary(self._folder).write("killed", str(pid))
+            self.diary.write("killed", str(pid))
         victim.kill()
         self._start()
         await self.hosts[-1].ready()
@@ -95,5 +96,5 @@ class Crew:
                 self.kill_worker(chance)
 
     def _kill(self, pid: int) -> None:
-        Diary(self._folder).write("killed", str(pid))
+        self.diary.write("killed", str(pid))
         os.kill(pid, signal.SIGKILL)

@@ -74,9 +74,13 @@ def test_progress_that_was_kept_back_goes_out_at_the_end() -> None:
     assert [remark.fraction for remark in remarks] == [0.0, 1.0]
 
 
+def ascii_of(text: str) -> str:
+    return ascii(text)
+
+
 def test_a_trigger_keeps_its_capture_with_other_options() -> None:
     ops = Opwright("sqlite:///never.db")
-    prints = ops.operation(name="prints", capture=True)(print)
+    prints = ops.operation(name="prints", capture=True)(ascii_of)
     assert prints.capture
     assert prints.options(priority=5).capture
-    assert not ops.operation(name="silent")(print).capture
+    assert not ops.operation(name="silent")(ascii_of).capture

@@ -493,9 +493,6 @@ def _annotated(text: str) -> Callable[..., None]:
 @pytest.mark.parametrize(
     "function",
     [
-        _variadic,
-        _keywords,
-        _positional,
         _unresolvable,
         _two_dataclasses,
         _two_texts,
@@ -514,6 +511,15 @@ def test_a_function_whose_inputs_have_no_form_is_refused_when_a_host_prepares(fu
     ops.operation(name="troublesome")(function)
     with pytest.raises(ConfigurationError, match="troublesome"):
         ops.registry.prepare()
+
+
+@pytest.mark.parametrize("function", [_variadic, _keywords, _positional], ids=lambda function: function.__name__)
+def test_a_parameter_without_a_name_is_refused_where_the_trigger_is_declared(function: Callable[..., Any]) -> None:
+    """No type has to be resolved for that. Nothing is registered."""
+    ops = Opwright("sqlite:///never.db")
+    with pytest.raises(ConfigurationError, match="troublesome: parameter .*value.* has no name"):
+        ops.operation(name="troublesome")(function)
+    assert ops.registry.names() == []
 
 
 def test_annotations_are_resolved_late() -> None:

@@ -50,7 +50,7 @@ class SubmitterOptions(TypedDict, total=False):
     submit says otherwise. ``retries``: how many errors may be followed by another attempt (0). ``recoveries``: how many deaths
     of its worker or host may (3). ``timeout``: seconds an attempt may take (no limit). ``backoff``: the pause before a retry, a
     Backoff or a constant number of seconds (15 s, doubling to an hour). ``capture``: what it prints and logs goes into the log of
-    its operation too (no). ``limit``: how many of its operations may run at once, or begin in a period, over all hosts (no limit).
+    its operation too (no). ``limit``: how many of its operations may run at once, or begin in a period, over all hosts (none).
     """
 
     queue: str

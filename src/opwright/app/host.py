@@ -182,7 +182,8 @@ class Host:
         )  # fmt: skip
         self._housekeeping = Housekeeping(
             store.queue, store.hosts, self._clock, host=lambda: self._lease.host,
-            leftover=lambda: self._scheduler.leftover, followers=lambda: self._scheduler.followers, unknown_after=settings.unknown_after, returned=self._returned,
+            leftover=lambda: self._scheduler.leftover, followers=lambda: self._scheduler.followers,
+            unknown_after=settings.unknown_after, returned=self._returned,
         )  # fmt: skip
         watcher = watcher_for(store.engine, self._scheduler.news)
         self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]

@@ -65,8 +65,8 @@ def _many(statuses: Sequence[Status], default: str) -> Callable[[Command], Comma
 @click.command(
     short_help="Cancel operations.",
     epilog=examples(
-        "opwright operations cancel assets:ops 382431443497251387 382431443497251388",
-        "opwright operations cancel assets:ops --all --trigger render --status PENDING",
+        "opwright operations cancel assets:ops 382431443497251387",
+        "opwright operations cancel assets:ops --all --trigger render",
     ),
 )
 @target_words("[TARGET] [ID]…")
@@ -107,7 +107,7 @@ def _summed(answers: Sequence[Cancelling]) -> str:
     short_help="Submit ended operations once more.",
     epilog=examples(
         "opwright operations retry assets:ops 382431443497251387 --input width=640",
-        "opwright operations retry assets:ops --all --trigger render --since 2026-01-31T18:00Z",
+        "opwright operations retry assets:ops --all --since 2026-01-31T18:00Z",
     ),
 )
 @target_words("[TARGET] [ID]…")
@@ -188,7 +188,7 @@ def _tell_retries(answers: Sequence[Retried], *, everything: bool) -> None:
     short_help="Answer an operation that waits.",
     epilog=examples(
         "opwright operations resume assets:ops 382431443497251387",
-        """opwright operations resume assets:ops 382431443497251387 '{"approved": true}'""",
+        """opwright operations resume assets:ops 382431443497251387 '{"ok": true}'""",
     ),
 )
 @target_words("[TARGET] ID [JSON]")

@@ -17,7 +17,7 @@ _INSTALL = {
 
 @click.command(
     short_help="Print a script that completes commands in a shell.",
-    epilog=examples('eval "$(opwright completion bash)"', "opwright completion fish | source"),
+    epilog=examples("opwright completion fish | source", 'eval "$(opwright completion bash)"'),
 )
 @click.argument("shell", type=click.Choice(list(_INSTALL)))
 @click.pass_context

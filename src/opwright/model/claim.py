@@ -94,7 +94,7 @@ Verdict = End | Postpone | Release
 
 
 def after_error(claim: Claim, error: str, draw: float, pause: float | None = None) -> Verdict:
-    """The trigger raised (or ran out of time): retry while the budget lasts, then FAILED. A ``pause`` stands for the backoff's."""
+    """The trigger raised (or ran out of time): retry while the budget lasts, then FAILED. ``pause``: instead of the backoff's."""
     errors = claim.errors + 1
     if errors > claim.options.retries:
         return End(OutcomeCode.FAILED, error=error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opwright.clock import Clock
 from opwright.errors import StoreError
@@ -38,7 +38,7 @@ class Rhythm:
     kill_after: float = 5.0
     look_ahead: bool = True
     queues: tuple[str, ...] | None = None
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
 
 class Scheduler(Service):

@@ -23,8 +23,8 @@ RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wak
 class Settler(Service):
     """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only.
 
-    ``landed`` is told what has been written. ``returned``: something is ready again; ``freed``: a slot may have fallen free, or an
-    operation is on its way back to its submitter.
+    ``landed`` is told what has been written. ``returned``: something is ready again; ``freed``: a slot may have fallen free,
+    or an operation is on its way back to its submitter.
     """
 
     def __init__(

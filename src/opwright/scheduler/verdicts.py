@@ -12,6 +12,7 @@ from opwright.model.worker import Outcome, StatusUpdate
 from opwright.scheduler.holdings import Reason
 from opwright.telemetry import logger
 
+INTERRUPTED = frozenset({Outcome.CANCELLED, Outcome.DIED, Outcome.FAILED})  # what our own stop may have done to it
 UNCOMMITTED = "the transaction that held its end was not committed"
 
 
@@ -26,7 +27,10 @@ class Patience:
 def verdict_on(
     claim: Claim, update: StatusUpdate, reason: Reason | None, patience: Patience, *, handing_back: bool = False
 ) -> Verdict:
-    """The verdict on an attempt. ``reason``: why it was asked to end, if it was. ``handing_back``: what our own stop ends goes back."""
+    """The verdict on an attempt.
+
+    ``reason``: why it was asked to end, if it was. ``handing_back``: what our own stop has interrupted goes back.
+    """
     match update.outcome:
         case Outcome.DONE:
             return End(OutcomeCode.SUCCEEDED, result=update.result)
@@ -36,19 +40,23 @@ def verdict_on(
             return after_error(claim, update.error or UNCOMMITTED, random.random())  # noqa: S311 - jitter
         case _ if reason is not None:
             return asked_verdict(claim, reason)
-        case Outcome.RETURNED:
+        case outcome if outcome is Outcome.RETURNED or (handing_back and outcome in INTERRUPTED):
             return hand_back(claim)
-        case Outcome.CANCELLED | Outcome.DIED | Outcome.FAILED if handing_back:
-            return hand_back(claim)
+    return _unfinished(claim, update, patience)
+
+
+def _unfinished(claim: Claim, update: StatusUpdate, patience: Patience) -> Verdict:
+    """It asked for another run, raised, or died: what its budgets say."""
+    draw = random.random()  # noqa: S311 - jitter
+    match update.outcome:
         case Outcome.DIED:
             logger.warning("operation %s (%s): %s", claim.operation, claim.trigger, update.error)
             return after_death(claim, update.error or "its worker died")
+        case Outcome.RETRY:
+            return after_retry(claim, update.error or "it asked to be tried again", draw, update.pause)
         case Outcome.WAIT:
             return after_wait(claim, update.pause or patience.interval, update.times or patience.times)
-        case Outcome.RETRY:
-            return after_retry(claim, update.error or "it asked to be tried again", random.random(), update.pause)  # noqa: S311
-        case _:
-            return after_error(claim, update.error or "cancelled by itself", random.random())  # noqa: S311
+    return after_error(claim, update.error or "cancelled by itself", draw)
 
 
 def asked_verdict(claim: Claim, reason: Reason) -> Verdict:

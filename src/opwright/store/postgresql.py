@@ -206,7 +206,7 @@ class PostgresEngine:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
-        """A transaction on a connection that none of our statements uses; what goes wrong in it is the caller's to see as it is."""
+        """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection, connection.raw.transaction(isolation=_ISOLATION):
             yield connection.raw
 
