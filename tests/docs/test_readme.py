@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg
@@ -50,9 +51,22 @@ def test_changing_one_line_runs_it_on_postgresql(tmp_path: Path, postgres_databa
     assert asyncio.run(statuses()) == ["SUCCEEDED"]
 
 
+def test_the_block_inside_a_trigger_does_what_it_says(tmp_path: Path) -> None:
+    """The row of the charge and the end of the operation are there together."""
+    (inside,) = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "own.connection" in block]
+    whole = program().replace("async def main()", f"{inside}\n\nasync def main()")
+    whole = whole.replace('greet.submit("world")', "charge.submit(7, 1250)")
+    with closing(sqlite3.connect(tmp_path / "hello.db")) as connection:
+        connection.execute("create table charges (customer, cents)")
+    assert run(tmp_path, whole) == "None\n"
+    with closing(sqlite3.connect(tmp_path / "hello.db")) as connection:
+        assert connection.execute("select * from charges").fetchall() == [(7, 1250)]
+        assert connection.execute("select status from opwright_overview").fetchall() == [("SUCCEEDED",)]
+
+
 def test_the_page_opens_with_the_two_commands() -> None:
     """`make run` and `make test` stand before everything else, and the page is short."""
     lines = [line.strip() for line in README.read_text().splitlines() if line.strip()]
     assert lines[1].startswith("make run")
     assert lines[2].startswith("make test")
-    assert len(README.read_text().splitlines()) <= 130
+    assert len(README.read_text().splitlines()) <= 150

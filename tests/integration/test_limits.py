@@ -21,16 +21,17 @@ FOREVER = 3600.0  # seconds between two heartbeats: what happens at once does no
 def overlaps(lines: list[Line]) -> list[Line]:
     """The begins while another attempt of the same customer was in work. Who is killed has ended, though it never says so."""
     working: dict[str, int] = {}
+    killed: set[int] = set()
     found = []
     for line in lines:
-        if line.event == "begin":
-            if line.name in working:
+        if line.event == "killed":
+            killed.add(int(line.name))
+        elif line.event == "end":
+            working.pop(line.name, None)
+        elif line.pid not in killed:  # between the word of its death and its death it may have begun another one
+            if working.get(line.name) not in {None, *killed}:
                 found.append(line)
             working[line.name] = line.pid
-        elif line.event == "end":
-            del working[line.name]
-        elif line.event == "killed":
-            working = {customer: pid for customer, pid in working.items() if pid != int(line.name)}
     return found
 
 

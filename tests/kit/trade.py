@@ -154,6 +154,11 @@ async def total() -> int:
     return sum([int(await one.result()) for one in await trade_handle().predecessors()])
 
 
+def confirm(what: str) -> str:
+    """Do it as somebody says."""
+    return f"{what} {operation.wait()}"
+
+
 def trade_handle() -> Any:
     """The handle of the running operation."""
     running = operation.current()
@@ -177,4 +182,5 @@ class Trade:
         self.hold_for = ops.operation(recoveries=0, limit=Limit(1, by="customer"))(hold_for)
         self.part = ops.operation(recoveries=MANY)(part)
         self.next_to = ops.operation(recoveries=MANY)(next_to)
+        self.confirm = ops.operation(confirm)
         self.total = ops.operation(recoveries=MANY)(total)

@@ -49,7 +49,7 @@ async def _follow(client: Client, identifier: int, *, as_json: bool) -> Operatio
         with _Bar() if console().is_terminal and not as_json else nullcontext(None) as progress:
             async for update in handle.follow():
                 if as_json:
-                    click.echo(msgspec.json.encode(update))
+                    click.echo(msgspec.json.encode(update).decode())
                 elif progress is None:
                     show(*_lines(update))
                 else:
