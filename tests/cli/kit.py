@@ -55,7 +55,7 @@ async def hold(pipe: str, release: str) -> str:
 '''
 
 # Beside it, for those who ask for it by ``jobs``.
-JOBS = '''
+JOBS = """
 import asyncio
 from assets import ops
 from opwright import Limit, operation
@@ -82,7 +82,7 @@ async def told(password: str) -> str:
     operation.log("working")
     operation.progress(0.5, "half")
     return "done"
-'''
+"""
 
 
 @dataclass(frozen=True)

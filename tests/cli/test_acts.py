@@ -1,6 +1,7 @@
 """`opwright operations cancel, retry, resume` do what they say, say what they did, and leave a line in the log."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -28,11 +29,11 @@ def test_cancel_says_what_came_of_each(shell: Shell) -> None:
     begun, release = shell.pipe("begun"), shell.pipe("release")
     with shell.host(*INLINE):
         running = shell.inside("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
-        with open(begun):
+        with Path(begun).open():
             ended = shell.inside("submit", "assets", "render", "photo=b", "--wait", "--json").json["id"]
             waiting = pending(shell)
             done = shell.inside("operations", "cancel", "assets", waiting, running, ended, "5")
-        with open(release, "w"):
+        with Path(release).open("w"):
             pass
         shell.inside("operations", "follow", "assets", running)
     assert done.code == 1
@@ -42,14 +43,16 @@ def test_cancel_says_what_came_of_each(shell: Shell) -> None:
         f"{ended} had ended: SUCCEEDED",
         "5 there is no such operation",
     ]
-    assert re.fullmatch(r"cancelled by \S+@\S+ through the command line", *lines(shell, waiting))
+    assert re.fullmatch(r"cancelled by \S+@\S+ through the command line", lines(shell, waiting)[0])
     assert lines(shell, running)[0].startswith("asked to cancel by ")
     again = shell.inside("operations", "cancel", "--url", shell.url, waiting, "--json")
     assert (again.code, again.json) == (0, [{"id": waiting, "answer": "ended", "status": "CANCELLED"}])
 
 
-def test_cancel_of_all_takes_only_what_was_named(shell: Shell) -> None:
+def test_cancel_of_all_takes_only_what_was_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """By status, trigger and queue, also when it takes more than one page and more than one batch."""
+    monkeypatch.setattr("opwright.admin.operator.PAGE", 2)
+    monkeypatch.setattr("opwright.cli.acts.BATCH", 2)
     many = [pending(shell) for _ in range(3)]
     other = pending(shell, "fail", "reason=x")
     elsewhere = pending(shell, "render", "photo=b", "--queue", "mail")
@@ -134,6 +137,7 @@ def test_resume_answers_what_waits(shell: Shell) -> None:
     assert shell.inside("operations", "show", "assets", asking, "--json").json["answers"] == [{"token": "***"}]
     late = shell.inside("operations", "resume", "assets", asking)
     assert (late.code, late.err) == (1, f"Error: operation {asking} has ended\n")
+    assert shell.inside("operations", "resume", "assets", asking, "--json").json == {"id": asking, "resumed": False}
 
 
 @pytest.mark.parametrize(

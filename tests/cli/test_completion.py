@@ -40,7 +40,7 @@ def test_the_script_says_how_to_install_it(local_shell: Shell, name: str) -> Non
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_each_shell_is_answered(local_shell: Shell, name: str) -> None:
-    """bash is told words; zsh and fish also what they mean."""
+    """Bash is told words; zsh and fish also what they mean."""
     found = "\n".join(answers(local_shell, "opwright ope", name))
     assert "operations" in found
     assert ("List operations" in found) is (name != "bash")
@@ -50,7 +50,7 @@ def test_each_shell_is_answered(local_shell: Shell, name: str) -> None:
     ("line", "expected"),
     [
         ("opwright operations ", ["cancel", "follow", "list", "resume", "retry", "show"]),
-        ("opwright operations list --status P", ["PENDING", "PROCESSING"]),
+        ("opwright operations list --status P", ["pending", "processing"]),
         ("opwright operations list --tr", ["--trigger"]),
         ("opwright operations list assets --trigger s", ["stumble"]),
         ("opwright operations cancel assets --trigger r", ["render"]),
@@ -92,4 +92,4 @@ def test_bash_itself_completes(local_shell: Shell, tmp_path: Path) -> None:
     done = subprocess.run(
         [bash, "--norc", "-c", asked], cwd=local_shell.folder, env=environment, capture_output=True, text=True, check=True
     )
-    assert (done.stdout, done.stderr) == ("PENDING PROCESSING\n", "")
+    assert (done.stdout, done.stderr) == ("pending processing\n", "")

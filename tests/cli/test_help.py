@@ -15,10 +15,7 @@ GROUPS: dict[str, list[str]] = {
     "queues": ["list", "pause", "resume"],
 }
 COMMANDS = [
-    " ".join(filter(None, (group, command)))
-    for group, members in GROUPS.items()
-    for command in members
-    if command not in GROUPS
+    " ".join(filter(None, (group, command))) for group, members in GROUPS.items() for command in members if command not in GROUPS
 ]
 
 

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,17 +22,15 @@ def test_what_each_worker_does(shell: Shell) -> None:
     begun, release = shell.pipe("begun"), shell.pipe("release")
     with shell.host("--workers", "2", "--renew", "0.2"):
         one = shell.inside("submit", "assets", "hold", f"pipe={begun}", f"release={release}").out.strip()
-        with open(begun):
+        with Path(begun).open():
             found = until(
                 lambda: shell.inside("workers", "assets", "--json"),
                 lambda workers: sorted(worker["state"] for worker in workers) == ["active", "free"],
             )
             table = shell.inside("workers", "--url", shell.url).out
             queues = shell.inside("queues", "assets", "--json").json
-            (host,) = until(
-                lambda: shell.inside("hosts", "assets", "--json"), lambda hosts: hosts[0]["workers"]["active"] == 1
-            )
-        with open(release, "w"):
+            (host,) = until(lambda: shell.inside("hosts", "assets", "--json"), lambda hosts: hosts[0]["workers"]["active"] == 1)
+        with Path(release).open("w"):
             pass
         shell.inside("operations", "follow", "assets", one)
     (active,) = [worker for worker in found if worker["state"] == "active"]
@@ -73,6 +72,10 @@ def test_a_paused_queue_begins_nothing_until_it_is_resumed(shell: Shell) -> None
         assert shell.inside("queues", "resume", "--url", shell.url, "mail").out == "mail is resumed\n"
         assert shell.inside("operations", "follow", "assets", one).code == 0
     assert shell.inside("queues", "resume", "assets", "mail").out == "mail was not paused\n"
+    told = shell.inside("queues", "pause", "assets", "mail", "--json").json
+    assert told == {"name": "mail", "paused": True, "was_paused": False}
+    told = shell.inside("queues", "resume", "assets", "mail", "--json").json
+    assert told == {"name": "mail", "paused": False, "was_paused": True}
 
 
 def test_an_empty_database_has_no_queues(shell: Shell) -> None:

@@ -1,6 +1,7 @@
 """`opwright operations show` tells what an operation waits for, what belongs to it, and how far it is."""
 
 import re
+from pathlib import Path
 
 from tests.cli.kit import INLINE, Shell
 
@@ -10,14 +11,14 @@ def test_who_holds_the_slots_and_how_far_it_is(shell: Shell) -> None:
     begun, release = shell.pipe("begun"), shell.pipe("release")
     first, second = (shell.jobs("one_by_one", f"pipe={begun}", f"release={release}") for _ in range(2))
     with shell.host(*INLINE, "--renew", "0.1", target="jobs"):
-        with open(begun):
+        with Path(begun).open():
             behind = shell.inside("operations", "show", "jobs", second).out
             limit = shell.inside("operations", "show", "jobs", second, "--json").json["limit"]
             while "progress  " not in (running := shell.inside("operations", "show", "jobs", first).out):
                 pass  # what it said has not been written yet
-        with open(release, "w"):
+        with Path(release).open("w"):
             pass
-        with open(begun), open(release, "w"):
+        with Path(begun).open(), Path(release).open("w"):
             pass
         shell.inside("operations", "follow", "jobs", second)
     assert re.search(r"^  limit +trigger one_by_one: 1 at once; it waits for a slot$", behind, re.MULTILINE)

@@ -28,8 +28,8 @@ async def test_a_chain_runs_on_through_kills_of_workers_and_hosts(
     trade: Trade, tables: Tables, tmp_path: Path, seed: int
 ) -> None:
     """Each hand-back submits the next operation: none is lost, none doubled, and each is handed back once, in order."""
-    async with Crew(tables.url, tmp_path) as crew, crew.rage(random.Random(seed), pause=0.4, hosts=4):  # noqa: S311 - a test
-        await trade.step.submit(1, LAST)
+    async with Crew(tables.url, tmp_path) as crew, crew.rage(random.Random(seed), pause=0.4, hosts=4):
+        await trade.step.submit(1, LAST, seed)
 
         async def over() -> bool:
             return await tables.count("outcomes") >= 2 * LAST

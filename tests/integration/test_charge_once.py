@@ -1,5 +1,6 @@
 """An operation that ends in a transaction of its own has its effect exactly once, whenever and however often it is killed."""
 
+import os
 import random
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from tests.kit.trade import Trade
 from tests.kit.waiting import eventually
 
 MANY = 1_000  # operations
+KILLS = int(os.environ.get("OPWRIGHT_TEST_KILLS", "60"))  # a start of a worker costs 0.3 s of CPU, so a thousand take minutes
+PATIENCE = 120 + 2 * KILLS  # seconds
 
 
 async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: int, *, count: int, kills: int) -> None:
     """Charge so many cards; of the first ``kills`` operations each is killed at least once, and two whole hosts are."""
     trigger = trade.ops.registry.get(name)
-    chance = random.Random(seed)  # noqa: S311 - a test
+    chance = random.Random(seed)
     handles = await trigger.submit_many([(number, seed if number <= kills else 0) for number in range(1, count + 1)])
     async with Crew(tables.url, folder) as crew:
         for share in (3, 2):
@@ -33,7 +36,7 @@ async def ended(tables: Tables, count: int) -> None:
     async def done() -> bool:
         return await tables.count("outcomes") >= count
 
-    await eventually(done, 1500, f"{count} operations have ended")
+    await eventually(done, PATIENCE, f"{count} operations have ended")
 
 
 async def check_each_was_charged_once(tables: Tables, count: int) -> None:
@@ -44,27 +47,19 @@ async def check_each_was_charged_once(tables: Tables, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize(("name", "kills"), [("charge", 60), ("charge_plainly", 20)])
-async def test_a_card_is_charged_once_whatever_is_killed(
-    trade: Trade, tables: Tables, tmp_path: Path, seed: int, name: str, kills: int
+@pytest.mark.timeout(2 * PATIENCE)
+@pytest.mark.parametrize(("name", "count", "kills"), [("charge", MANY, KILLS), ("charge_plainly", MANY // 4, KILLS // 4)])
+async def test_a_card_is_charged_once_whatever_is_killed(  # noqa: PLR0917 - pytest hands over by name
+    trade: Trade, tables: Tables, tmp_path: Path, seed: int, name: str, count: int, kills: int
 ) -> None:
     """A thousand operations, random kills of their workers and of two hosts: exactly a thousand charges."""
-    await charge_all(trade, name, tables, tmp_path, seed, count=MANY, kills=kills)
+    await charge_all(trade, name, tables, tmp_path, seed, count=count, kills=kills)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(2 * PATIENCE)
 async def test_a_session_of_the_application_commits_charge_and_end_together(
     trade: Trade, tables: Tables, tmp_path: Path, seed: int
 ) -> None:
     """The same where the application's own session holds both, killed also between the end's row and the commit."""
-    await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=15)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_thousand_charges_through_a_thousand_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: int) -> None:
-    """Every operation is killed at least once."""
-    await charge_all(trade, "charge", tables, tmp_path, seed, count=MANY, kills=MANY)
+    await charge_all(trade, "charge_in_session", tables, tmp_path, seed, count=100, kills=KILLS // 4)

@@ -23,7 +23,7 @@ async def test_followers_run_once_each_after_what_they_follow_through_kills(
     trade: Trade, tables: Tables, tmp_path: Path, seed: int
 ) -> None:
     """300 operations with a follower each, and one that follows them all."""
-    chance = random.Random(seed)  # noqa: S311 - a test
+    chance = random.Random(seed)
     async with Crew(tables.url, tmp_path) as crew, crew.rage(chance, pause=0.5, hosts=2):
         parts = await trade.part.submit_many([(number,) for number in range(PARTS)], then=trade.total)
         followers = [await trade.next_to.options(after=[part]).submit(1000) for part in parts]
@@ -35,7 +35,7 @@ async def test_followers_run_once_each_after_what_they_follow_through_kills(
     early = """
         select p.operation from opwright.predecessors p
         join opwright.outcomes f on f.operation = p.operation join opwright.outcomes e on e.operation = p.predecessor
-        where f.begun < e.begun
+        where f.begun < e.ended
     """
     assert await tables.rows(early) == []
 

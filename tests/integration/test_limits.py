@@ -39,7 +39,7 @@ def overlaps(lines: list[Line]) -> list[Line]:
 @pytest.mark.timeout(180)
 async def test_never_two_of_one_customer_at_once_through_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: int) -> None:
     """200 operations of five customers on two hosts, of which workers and a whole host are killed: all end, one at a time."""
-    chance = random.Random(seed)  # noqa: S311 - a test
+    chance = random.Random(seed)
     async with Crew(tables.url, tmp_path, workers=3) as crew, crew.rage(chance, pause=0.5, hosts=1):
         inputs = [(number % CUSTOMERS, number) for number in range(BILLS)]
         handles = await trade.bill.submit_many(inputs[: BILLS // 2])
@@ -69,7 +69,7 @@ async def test_a_slot_falls_free_with_the_host_that_held_it(trade: Trade, tables
         heir = await trade.hold_for.submit(1, "heir")
         await crew.diary.wait("start", "doomed", seconds=30)
         assert await heir.status() is Status.PENDING
-        await crew.kill_host(random.Random(seed))  # noqa: S311 - a test
+        await crew.kill_host(random.Random(seed))
         await crew.diary.wait("start", "heir", seconds=60)
         with pytest.raises(OperationFailed, match="its host died"):
             await doomed.result(5)

@@ -10,6 +10,7 @@ import pytest
 from opwright import Backoff, ConfigurationError, Opwright, Status, operation
 from opwright.app.host import Host
 from opwright.model import submitter
+from opwright.model.options import Options
 from opwright.model.submitter import hand_back_trigger
 from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
@@ -224,7 +225,7 @@ async def test_an_error_in_done_is_tried_again_on_its_own_budget_and_leaves_no_s
 
 def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hand-back is tried again at once, not after seconds."""
-    options = submitter.Options(retries=submitter.RETRIES, recoveries=submitter.RETRIES, backoff=Backoff(first=0.01, factor=1))
+    options = Options(retries=submitter.RETRIES, recoveries=submitter.RETRIES, backoff=Backoff(first=0.01, factor=1))
     monkeypatch.setattr(submitter, "_OPTIONS_TEXT", msgspec.json.encode(options).decode())
 
 

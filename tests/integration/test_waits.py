@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ async def asking(database_url: str) -> AsyncIterator[Asking]:
         yield asking
 
 
-async def waits(handle: Handle[object]) -> None:
+async def waits(handle: Handle[Any]) -> None:
     """Until it waits."""
 
     async def seen() -> bool:

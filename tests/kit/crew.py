@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,4 +97,5 @@ class Crew:
 
     def _kill(self, pid: int) -> None:
         self.diary.write("killed", str(pid))
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it died of something else meanwhile
+            os.kill(pid, signal.SIGKILL)

@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 
 from opwright import Limit, Opwright, operation
 from opwright.app.target import Target
+from opwright.operations.handle import Handle
 from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
 from tests.kit.diary import Diary
 
 MANY = 1_000  # recoveries: no operation of these tests is to run out of them
-AGAIN = 0.1  # how often an attempt after the first is killed, too
+AGAIN = 0.2  # how often an attempt after the first is killed, too
 SOON = 0.03  # seconds within which a death comes "sometime": longer than most charges take
 WORK = 0.03  # seconds that a bill takes
 
@@ -38,7 +39,7 @@ class Doom:
 
     def __init__(self, moments: tuple[str, ...], number: int, seed: int) -> None:
         attempt = operation.current().attempt
-        chance = random.Random(f"{seed} {number} {attempt}")  # noqa: S311 - a test
+        chance = random.Random(f"{seed} {number} {attempt}")
         self._moment = chance.choice(moments) if seed and (attempt == 1 or chance.random() < AGAIN) else None
         if self._moment == "sometime":
             threading.Timer(chance.uniform(0, SOON), die).start()
@@ -69,7 +70,7 @@ def charge_plainly(number: int, seed: int) -> int:
     doom = Doom(("before", "charged", "sometime", "after"), number, seed)
     doom.reached("before")
     with operation.transaction() as own:
-        own.connection.execute(f"insert into charges values ({'?' if is_sqlite else '%s'})", (number,))  # noqa: S608 - the driver's mark
+        own.connection.execute(f"insert into charges values ({'?' if is_sqlite else '%s'})", (number,))
         own.returns(2 * number)
         doom.reached("charged")
     doom.reached("after")
@@ -102,19 +103,29 @@ def charge_in_session(number: int, seed: int) -> int:
 
 
 class Relay:
-    """Runs one step, and submits the next one when it gets it back."""
+    """Runs one step, and submits the next one when it gets it back. Now and then its process is killed meanwhile."""
 
-    step: Trigger[[int, int], int]
+    step: Trigger[[int, int, int], int]
 
-    async def handle(self, number: int, last: int) -> int:
+    async def handle(self, number: int, last: int, seed: int) -> int:
         """One step."""
+        doom = Doom(("begun", "sometime", "never"), number, self._danger(number, last, seed))
+        doom.reached("begun")
         await asyncio.sleep(0)
         return number
 
     async def done(self, handed: HandedBack) -> None:
         """The next one, up to the last."""
-        if handed.result < handed.inputs["last"]:
-            await self.step.submit(handed.result + 1, handed.inputs["last"])
+        number, last, seed = handed.result, handed.inputs["last"], handed.inputs["seed"]
+        doom = Doom(("begun", "submitted", "sometime"), number, self._danger(number, last, seed))
+        doom.reached("begun")
+        if number < last:
+            await self.step.submit(number + 1, last, seed)
+        doom.reached("submitted")
+
+    def _danger(self, number: int, last: int, seed: int) -> int:
+        """Every twentieth step is dangerous; not the last ones, so that all that will die is dead at the end."""
+        return seed if number % 20 == 0 and number < last else 0
 
 
 async def bill(customer: int, number: int) -> int:
@@ -162,7 +173,7 @@ def confirm(what: str) -> str:
 def trade_handle() -> Any:
     """The handle of the running operation."""
     running = operation.current()
-    return running.function.client.handle(running.id)  # type: ignore[union-attr]
+    return Handle(running.function.client, running.id)  # type: ignore[union-attr] # what runs here is a Trigger
 
 
 class Trade:

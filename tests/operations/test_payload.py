@@ -517,7 +517,7 @@ def test_a_function_whose_inputs_have_no_form_is_refused_when_a_host_prepares(fu
 def test_a_parameter_without_a_name_is_refused_where_the_trigger_is_declared(function: Callable[..., Any]) -> None:
     """No type has to be resolved for that. Nothing is registered."""
     ops = Opwright("sqlite:///never.db")
-    with pytest.raises(ConfigurationError, match="troublesome: parameter .*value.* has no name"):
+    with pytest.raises(ConfigurationError, match=r"troublesome: parameter .*value.* has no name"):
         ops.operation(name="troublesome")(function)
     assert ops.registry.names() == []
 

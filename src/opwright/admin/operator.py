@@ -52,7 +52,8 @@ class Operator(Admin):
         self, statuses: Sequence[Status], *, trigger: str | None = None, queue: str | None = None, since: datetime | None = None
     ) -> list[int]:
         """The ids of all operations that are in these statuses now; ``since``: only those that ended then or later."""
-        return [one for status in statuses for one in await self._find(status, trigger, queue, since)]
+        found = [one for status in statuses for one in await self._find(status, trigger, queue, since)]
+        return list(dict.fromkeys(found))  # one that moved meanwhile was met twice
 
     async def _find(self, status: Status, trigger: str | None, queue: str | None, since: datetime | None) -> list[int]:
         found: list[int] = []

@@ -13,8 +13,8 @@ import msgspec
 
 from opwright.admin.application import load
 from opwright.admin.operator import Cancelling, Operator
+from opwright.cli.choosing import chosen_ids, many
 from opwright.cli.completing import inputs as input_names
-from opwright.cli.completing import queues, triggers
 from opwright.cli.exits import Exit
 from opwright.cli.output import examples, json_text
 from opwright.cli.places import (
@@ -34,32 +34,9 @@ from opwright.operations.client import Client
 from opwright.operations.registry import Registry
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound=Callable[..., Any])
 BATCH = 50  # operations that are acted on at the same time, each in a transaction of its own
 _OPEN = [status for status in Status if not status.ended]
 _UNHAPPY = [Status.FAILED, Status.CANCELLED]
-
-
-def _many(statuses: Sequence[Status], default: str) -> Callable[[Command], Command]:
-    """The options of an act on all operations of some kind."""
-    options = (
-        click.option("--all", "everything", is_flag=True, help="All of this status, trigger and queue in place of IDs."),
-        click.option(
-            "--status",
-            type=click.Choice([one.value for one in statuses], case_sensitive=False),
-            help=f"With --all.  [default: {default}]",
-        ),
-        click.option("--trigger", metavar="NAME", shell_complete=triggers, help="With --all: only of this trigger."),
-        click.option("--queue", metavar="NAME", shell_complete=queues, help="With --all: only of this queue."),
-        click.option("--yes", is_flag=True, help="With --all: do not ask."),
-    )
-
-    def decorated(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorated
 
 
 @click.command(
@@ -71,7 +48,7 @@ def _many(statuses: Sequence[Status], default: str) -> Callable[[Command], Comma
 )
 @target_words("[TARGET] [ID]…")
 @url_option
-@_many(_OPEN, "all that has not ended")
+@many(_OPEN, "all that has not ended")
 @json_option
 def cancel(target: tuple[str, ...], url: str | None, *, status: str | None, as_json: bool, **which: Any) -> int:
     """Cancel the operations ID…, or with --all what has not ended: at once what nobody has begun; of what runs its host is asked.
@@ -81,7 +58,7 @@ def cancel(target: tuple[str, ...], url: str | None, *, status: str | None, as_j
     """
     name, ids = target_and_ids(target)
     client = client_of(name, url)
-    chosen = awaited(_chosen(client, ids, [Status(status.upper())] if status else _OPEN, verb="cancel", **which), client.url)
+    chosen = awaited(chosen_ids(client, ids, [Status(status.upper())] if status else _OPEN, verb="cancel", **which), client.url)
     answers = awaited(_each(client, chosen, Operator.cancel), client.url)
     if as_json:
         click.echo(json_text([one._asdict() | {"id": str(one.id)} for one in answers]))
@@ -116,7 +93,7 @@ def _summed(answers: Sequence[Cancelling]) -> str:
     "--input", "pairs", multiple=True, metavar="NAME=VALUE", shell_complete=input_names, help="Another input; needs TARGET."
 )
 @click.option("--json-inputs", "document", metavar="JSON", help="Other inputs as a JSON object; - reads it from stdin.")
-@_many(_UNHAPPY, "FAILED")
+@many(_UNHAPPY, "FAILED")
 @click.option("--since", callback=instant, metavar="ISO", help="With --all: only what ended then or later.")
 @json_option
 def retry(
@@ -140,7 +117,7 @@ def retry(
     text = sys.stdin.read() if document == "-" else document
     client = client_of(name, url)
     chosen = awaited(
-        _chosen(client, ids, [Status(status.upper() if status else Status.FAILED)], since=since, verb="retry", **which),
+        chosen_ids(client, ids, [Status(status.upper() if status else Status.FAILED)], since=since, verb="retry", **which),
         client.url,
     )
     answers = awaited(_each(client, chosen, _retrying(registry, pairs, text)), client.url)
@@ -193,7 +170,8 @@ def _tell_retries(answers: Sequence[Retried], *, everything: bool) -> None:
 )
 @target_words("[TARGET] ID [JSON]")
 @url_option
-def resume(target: tuple[str, ...], url: str | None) -> int:
+@json_option
+def resume(target: tuple[str, ...], url: str | None, *, as_json: bool) -> int:
     """Give the value JSON, or null without one, to the next `operation.wait()` of ID. If it waits now, it goes on at once."""
     name = target[0] if target and not target[0].isdecimal() else None
     words = target[1:] if name else target
@@ -207,11 +185,14 @@ def resume(target: tuple[str, ...], url: str | None) -> int:
         async with acting(client) as operator:
             return await operator.resume(operation, value)
 
-    if awaited(resumed(), client.url):
+    found = awaited(resumed(), client.url)
+    if as_json:
+        click.echo(json_text({"id": str(operation), "resumed": found}))
+    elif found:
         click.echo(f"{operation} is resumed")
-        return Exit.FINE
-    click.echo(f"Error: operation {operation} has ended", err=True)
-    return Exit.FAILED
+    else:
+        click.echo(f"Error: operation {operation} has ended", err=True)
+    return Exit.FINE if found else Exit.FAILED
 
 
 def _value(text: str) -> object:
@@ -219,42 +200,6 @@ def _value(text: str) -> object:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise click.UsageError(f"the value is not JSON: {error}; a text needs its quotes", click.get_current_context()) from None
-
-
-async def _chosen(
-    client: Client,
-    ids: list[int],
-    statuses: Sequence[Status],
-    *,
-    everything: bool,
-    trigger: str | None,
-    queue: str | None,
-    yes: bool,
-    verb: str,
-    since: datetime | None = None,
-) -> list[int]:
-    """The IDs that were given, or with --all those that were found, once it was agreed to."""
-    context = click.get_current_context()
-    if bool(ids) == everything:
-        raise click.UsageError("give either IDs or --all", context)
-    if not everything:
-        if trigger or queue or yes or since or context.params["status"]:
-            raise click.UsageError("--status, --trigger, --queue, --since and --yes belong to --all", context)
-        return list(dict.fromkeys(ids))
-    async with acting(client) as operator:
-        found = await operator.find(statuses, trigger=trigger, queue=queue, since=since)
-        done = await operator.retried() if verb == "retry" and found else set()
-    chosen = [one for one in found if one not in done]
-    if chosen and not yes:
-        _agree(f"{verb} {len(chosen):,} {'operation' if len(chosen) == 1 else 'operations'}", context)
-    return chosen
-
-
-def _agree(what: str, context: click.Context) -> None:
-    """Ask, or raise: Abort for a no, UsageError where there is nobody to ask."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"nobody can be asked here whether to {what}: say --yes", context)
-    click.confirm(what[0].upper() + what[1:] + "?", abort=True, err=True)
 
 
 async def _each(client: Client, operations: Sequence[int], act: Callable[[Operator, int], Awaitable[T]]) -> list[T]:

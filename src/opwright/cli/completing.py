@@ -43,8 +43,8 @@ def _beginning(names: list[str], incomplete: str) -> list[CompletionItem[str]]:
 
 def _application(context: click.Context) -> Opwright | None:
     """The TARGET of the line, if it can be imported; what it prints meanwhile is no completion."""
-    found: Any = context.params.get("target")
-    target = found[0] if isinstance(found, tuple) and found else found
+    found: Any = context.params.get("target") or context.args  # behind an option without its value nothing was told apart yet
+    target = found if isinstance(found, str) else next(iter(found), None)
     try:
         with redirect_stdout(io.StringIO()):
             return load(target) if target else None

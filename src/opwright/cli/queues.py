@@ -11,7 +11,7 @@ from opwright.admin.admin import Admin
 from opwright.admin.company import Queues, plain_queues
 from opwright.admin.operator import Operator
 from opwright.admin.words import listed, relative
-from opwright.cli.output import columns, examples, heading, now
+from opwright.cli.output import columns, examples, heading, json_text, now
 from opwright.cli.places import (
     acting,
     awaited,
@@ -83,10 +83,11 @@ def _row(one: QueueStanding, found: Queues) -> list[Text | str]:
 @target_words("[TARGET]")
 @click.argument("name")
 @url_option
-def pause(target: tuple[str, ...], name: str, url: str | None) -> None:
+@json_option
+def pause(target: tuple[str, ...], name: str, url: str | None, *, as_json: bool) -> None:
     """Pause the queue NAME: no host begins any more of it, until it is resumed. What a host has taken already goes on."""
-    _act(target, url, name, Operator.pause_queue)
-    click.echo(f"{name} is paused")
+    was_paused = _act(target, url, name, Operator.pause_queue)
+    click.echo(json_text({"name": name, "paused": True, "was_paused": was_paused}) if as_json else f"{name} is paused")
 
 
 @queues.command(
@@ -97,10 +98,12 @@ def pause(target: tuple[str, ...], name: str, url: str | None) -> None:
 @target_words("[TARGET]")
 @click.argument("name")
 @url_option
-def resume(target: tuple[str, ...], name: str, url: str | None) -> None:
+@json_option
+def resume(target: tuple[str, ...], name: str, url: str | None, *, as_json: bool) -> None:
     """Resume the queue NAME."""
     was_paused = _act(target, url, name, Operator.resume_queue)
-    click.echo(f"{name} is resumed" if was_paused else f"{name} was not paused")
+    words = f"{name} is resumed" if was_paused else f"{name} was not paused"
+    click.echo(json_text({"name": name, "paused": False, "was_paused": was_paused}) if as_json else words)
 
 
 def _act(target: tuple[str, ...], url: str | None, name: str, act: Callable[[Operator, str], Awaitable[None]]) -> bool:

@@ -63,13 +63,16 @@ class Placing:
         """Place what there is to place; the queues of what became ready, one entry per operation."""
         queues: list[str] = []
         if self._look or self._ended:
-            ended, self._ended, self._look = self._ended, [], False
+            ended = tuple(self._ended)
             queues += await self._queue.follow(ended)
+            del self._ended[: len(ended)]  # only now: what fails is done again
+            self._look = False
         if self._due is not None and self._due <= now:
             queues += await self._promote()
         if self._fresh or (self._free is not None and self._free <= now):
-            self._fresh, self._free = False, None
+            self._fresh, self._free = True, None  # so that what fails is done again
             queues += await self._queue.admit()
+            self._fresh = False
         return queues
 
     async def _promote(self) -> list[str]:

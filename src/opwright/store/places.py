@@ -19,7 +19,7 @@ def admit() -> Plan[tuple[list[str], bool]]:
     What there is to do stands in rows (a slot with its time, a newcomer), never in a host's memory, so nothing that happens
     meanwhile is missed: it is a row for the next look.
     """
-    yield call("one_admission")
+    yield call("one_at_a_time")
     spent = [row["lane"] for row in (yield call("spent_slots", limit=BATCH))]
     new = [row["lane"] for row in (yield call("newcomers", limit=BATCH))]
     more = BATCH in (len(spent), len(new))
@@ -34,6 +34,7 @@ def follow(ended: Sequence[int], lost: int) -> Plan[list[str]]:
     A follower that is cancelled has ended itself, and is followed up in turn. ``lost``: ids below it that no operation has never
     will have one.
     """
+    yield call("one_at_a_time")
     candidates = [*ended, *(row["predecessor"] for row in (yield call("new_predecessors", limit=BATCH)))]
     queues: list[str] = []
     while candidates:

@@ -5,6 +5,7 @@ alter table opwright.operations add column lane text;          -- the limit it r
 alter table opwright.operations add column capacity integer;   -- how many slots that lane has
 alter table opwright.operations add column period integer;     -- null: a slot is free again at the end; else so many microseconds after the begin
 create index opwright.operations_parent on opwright.operations (parent) where parent is not null;
+create index opwright.operations_retry_of on opwright.operations (retry_of) where retry_of is not null;
 
 alter table opwright.delayed add column lane text;
 alter table opwright.operationstatus add column fraction real;   -- of progress, from 0 to 1

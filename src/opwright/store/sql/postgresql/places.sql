@@ -1,5 +1,6 @@
--- name: one_admission
--- Who admits holds this lock until its commit, so that each statement of an admission sees what the one before has left.
+-- name: one_at_a_time
+-- Who places holds this lock until its commit: each statement sees what the one before has left, and two hosts that count down
+-- the same followers in different orders do not wait for each other.
 select pg_advisory_xact_lock(cast(:gate as bigint) + 2)
 
 -- name: spent_slots

@@ -1,4 +1,4 @@
--- name: one_admission
+-- name: one_at_a_time
 -- Writers are serial here; the name is there for the engine whose writers are not.
 select 1 as alone
 

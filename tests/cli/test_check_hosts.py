@@ -1,7 +1,8 @@
-"""`opwright check` finds what a set-up hides: clocks, libraries that are missing, forgotten pauses, slots that nobody gives back."""
+"""`opwright check` finds what a set-up hides: wrong clocks, missing libraries, forgotten pauses, slots that nobody gives back."""
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_a_forgotten_pause_is_doubtful(shell: Shell) -> None:
     assert "✓  work         none is waiting" in done.out
 
 
-async def test_slots_of_what_has_ended_are_wrong(sqlite_path: str, tmp_path: object) -> None:
+async def test_slots_of_what_has_ended_are_wrong(sqlite_path: Path) -> None:
     """There must be none. Made by hand here."""
     url = f"sqlite:///{sqlite_path}"
     store = Store(engine_for(url, SystemClock()))
@@ -93,7 +94,9 @@ async def test_slots_of_what_has_ended_are_wrong(sqlite_path: str, tmp_path: obj
     await store.close()
     with closing(sqlite3.connect(sqlite_path)) as file, file:
         file.execute("insert into opwright_outcomes (operation, ended, status, attempt) values (77, 1, 1, 1)")
-        file.execute("insert into opwright_slots (lane, number, operation) values ('trigger slow', 1, 77), ('trigger slow', 2, 78)")
+        file.execute(
+            "insert into opwright_slots (lane, number, operation) values ('trigger slow', 1, 77), ('trigger slow', 2, 78)"
+        )
     found = (await findings(Client(url, SystemClock(), "opwright")))["limit trigger slow"]
     assert found.verdict is Verdict.WRONG
     assert found.text == "slots are held by operations that have ended: 77"
