@@ -25,8 +25,9 @@ async def test_followers_run_once_each_after_what_they_follow_through_kills(
     """300 operations with a follower each, and one that follows them all."""
     chance = random.Random(seed)
     async with Crew(tables.url, tmp_path) as crew, crew.rage(chance, pause=0.5, hosts=2):
-        parts = await trade.part.submit_many([(number,) for number in range(PARTS)], then=trade.total)
-        followers = [await trade.next_to.options(after=[part]).submit(1000) for part in parts]
+        part = trade.part.options(delay=1)  # whoever follows would begin first, if nothing held it
+        parts = await part.submit_many([(number,) for number in range(PARTS)], then=trade.total.options(priority=10))
+        followers = [await trade.next_to.options(after=[one], priority=10).submit(1000) for one in parts]
         assert parts.then is not None
         assert await parts.then.result(150) == sum(range(PARTS))
         assert await asyncio.gather(*(one.result(60) for one in followers)) == [1000 + number for number in range(PARTS)]

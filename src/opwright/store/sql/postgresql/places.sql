@@ -55,12 +55,12 @@ returning predecessor
 with over as (
   update opwright.predecessors p set state = 2
   where p.predecessor = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json)))) and p.state < 2
-    and (exists (select 1 from opwright.outcomes e where e.operation = p.predecessor)
-      or (p.predecessor < :lost and not exists (select 1 from opwright.operations o where o.id = p.predecessor)))
+    and ((select 1 from opwright.outcomes e where e.operation = p.predecessor) is not null
+      or (p.predecessor < :lost and (select 1 from opwright.operations o where o.id = p.predecessor) is null))
   returning p.predecessor, p.operation),
 counted as (
   select operation, count(*) as ended,
-    bool_or(not exists (select 1 from opwright.outcomes e where e.operation = predecessor and e.status = 1)) as failed
+    bool_or((select e.status from opwright.outcomes e where e.operation = predecessor) is distinct from 1) as failed
   from over group by operation)
 update opwright.following f set remaining = f.remaining - c.ended, broken = f.broken or c.failed
 from counted c where f.operation = c.operation returning f.operation
