@@ -93,7 +93,7 @@ def test_no_table_is_scanned(plans: dict[tuple[str, str], str], name: str, filli
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sqlite_scans_no_table_either(sqlite_plans: dict[str, str], name: str) -> None:
-    """Neither by its name nor by the letters that stand for tables in these statements; an index that holds only what is sought is no table."""
+    """Neither by its name nor by its letter; an index that holds only what is sought is no table."""
     plan = sqlite_plans[name]
     assert not re.findall(r"^SCAN opwright_\w+$", plan, re.MULTILINE), plan
     assert not set(re.findall(r"^SCAN (\w)$", plan, re.MULTILINE)) & set("ceopsxy"), plan

@@ -29,7 +29,7 @@ async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed
         await ended(tables, count)
     await check_each_was_charged_once(tables, count)
     assert [await handle.result(5) for handle in handles] == [2 * number for number in range(1, count + 1)]
-    assert len(Diary(folder).lines("killed")) >= kills
+    assert len(Diary(folder).lines("killed")) >= 0.9 * kills  # a few die with their host, before their moment
 
 
 async def ended(tables: Tables, count: int) -> None:

@@ -57,6 +57,14 @@ class Diary:
         await eventually(lambda: len(self.lines(event, name)) >= count, seconds, what)
         return self.lines(event, name)[count - 1]
 
+    def is_first(self, name: str) -> bool:
+        """Whether nobody has asked this of the name before."""
+        try:
+            (self._folder / f"{name}.first").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
     def release(self, name: str, pid: int | None = None) -> None:
         """Let pass who waits under this name: all, or one process."""
         self._gate(name, pid).touch()

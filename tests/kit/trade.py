@@ -17,7 +17,7 @@ from opwright.operations.trigger import Trigger
 from tests.kit.diary import Diary
 
 MANY = 1_000  # recoveries: no operation of these tests is to run out of them
-AGAIN = 0.2  # how often an attempt after the first is killed, too
+AGAIN = 0.2  # how often an attempt after the first that runs is killed, too
 SOON = 0.03  # seconds within which a death comes "sometime": longer than most charges take
 WORK = 0.03  # seconds that a bill takes
 
@@ -38,9 +38,10 @@ class Doom:
     """
 
     def __init__(self, moments: tuple[str, ...], number: int, seed: int) -> None:
-        attempt = operation.current().attempt
-        chance = random.Random(f"{seed} {number} {attempt}")
-        self._moment = chance.choice(moments) if seed and (attempt == 1 or chance.random() < AGAIN) else None
+        current = operation.current()
+        chance = random.Random(f"{seed} {number} {current.attempt}")
+        doomed = seed and (Diary.found().is_first(str(current.id)) or chance.random() < AGAIN)
+        self._moment = chance.choice(moments) if doomed else None
         if self._moment == "sometime":
             threading.Timer(chance.uniform(0, SOON), die).start()
 
