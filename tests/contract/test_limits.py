@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from opwright.clock import SECOND, TurnedClock
-from opwright.model.claim import Claim, Release, Verdict
+from opwright.model.claim import Claim, Release, Verdict, after_death, hand_back
 from opwright.model.host import HostState
 from opwright.model.operation import NewOperation, OnConflict
 from opwright.model.status import Status
@@ -165,7 +166,7 @@ async def test_what_a_dead_host_had_keeps_its_slot_when_it_is_begun_again(store:
     await begun(rival)
     await query(store, f"update opwright.hosts set state = {int(HostState.DEAD)} where id = {rival.id}")
     (orphan,) = await store.queue.orphans(10)
-    assert await host.end(orphan.claim, Release(0, 1, "its host died"))
+    assert await host.end(orphan.claim, after_death(orphan.claim, "its host died"))
     assert ids(await begun(host)) == [first]
 
 
@@ -196,3 +197,36 @@ async def test_a_limited_operation_may_have_a_key_and_a_delay(store: Store, host
     await host.end(claim)
     assert (ids(await begun(host)), claim.operation) == ([newer.id], first)
     assert await status(store, late.id) is Status.CANCELLED
+
+
+@pytest.mark.parametrize("died", [True, False])
+async def test_what_is_begun_again_counts_as_another_begin(store: Store, host: Member, clock: TurnedClock, *, died: bool) -> None:
+    """After a death, or handed back: within a period both begins of one operation are among the n."""
+    await enqueue(store, 3, period=10.0)
+    begins = []
+    for tick in range(60):
+        for claim in await begun(host):
+            begins.append(tick)
+            clock.turn(0.001)
+            again = after_death(claim, "its worker died") if died else hand_back(claim)
+            await host.end(claim, again if len(begins) == 1 else SUCCESS)
+        clock.turn(1)
+    assert len(begins) == 4
+    assert all(later - earlier >= 10 for earlier, later in pairwise(begins)), begins
+
+
+async def test_a_host_that_dies_between_a_claim_and_its_pace_blocks_no_lane(
+    store: Store, host: Member, rival: Member, clock: TurnedClock
+) -> None:
+    """The slot was not given its time yet: it falls free, and both go on, each at its turn."""
+    first, second = await enqueue(store, 2, period=10.0)
+    await begun(rival)
+    await query(store, "update opwright.slots set until = null")
+    await query(store, f"update opwright.hosts set state = {int(HostState.DEAD)} where id = {rival.id}")
+    (orphan,) = await store.queue.orphans(10)
+    assert await host.end(orphan.claim, after_death(orphan.claim, "its host died"))
+    (claim,) = await begun(host)
+    assert (claim.operation, claim.deaths) == (first, 1)
+    await host.end(claim)
+    clock.turn(11)
+    assert ids(await begun(host)) == [second]

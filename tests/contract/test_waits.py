@@ -77,6 +77,25 @@ async def test_an_answer_that_comes_while_it_runs_is_not_missed(store: Store, ho
     assert (await host.take()).answers == ("1",)
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
+async def test_an_answered_wait_never_counts_as_one_that_nobody_answered(store: Store, host: Member, when: str) -> None:
+    """Whenever the answer came, the wait that follows is the first in its row."""
+    (identifier,) = await submit(store)
+    if when == "before":
+        await store.operations.resume(identifier, "1")
+    claim = await host.take()
+    if when == "meanwhile":
+        await store.operations.resume(identifier, "1")
+    if when != "before":
+        await host.end(claim, after_wait(claim, 60, times=1))
+        if when == "after":
+            await store.operations.resume(identifier, "1")
+        assert await store.queue.promote() == ["default"]
+        claim = await host.take()
+    assert (claim.answers, claim.lapsed) == (("1",), 0)
+    assert isinstance(after_wait(claim, 60, times=1), Postpone)
+
+
 async def test_an_answer_that_it_had_seen_does_not_wake_it(store: Store, host: Member) -> None:
     """Waiting for a second answer is a wait."""
     (identifier,) = await submit(store)

@@ -53,7 +53,9 @@ def test_changing_one_line_runs_it_on_postgresql(tmp_path: Path, postgres_databa
 
 def test_the_block_inside_a_trigger_does_what_it_says(tmp_path: Path) -> None:
     """The row of the charge and the end of the operation are there together."""
-    (inside,) = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "own.connection" in block]
+    (inside,) = [
+        block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "own.connection" in block
+    ]
     whole = program().replace("async def main()", f"{inside}\n\nasync def main()")
     whole = whole.replace('greet.submit("world")', "charge.submit(7, 1250)")
     with closing(sqlite3.connect(tmp_path / "hello.db")) as connection:

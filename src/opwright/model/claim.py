@@ -108,7 +108,7 @@ def after_death(claim: Claim, error: str) -> Verdict:
     if deaths > claim.options.recoveries:
         times = "once" if deaths == 1 else f"{deaths} times"
         return End(OutcomeCode.FAILED, error=f"its worker died {times}; the last time: {error}")
-    return Release(claim.errors, deaths, note=error)
+    return _again(claim, deaths, error)
 
 
 def after_wait(claim: Claim, pause: float, times: int) -> Verdict:
@@ -128,7 +128,14 @@ def after_retry(claim: Claim, reason: str, draw: float, pause: float | None) -> 
 
 def hand_back(claim: Claim) -> Verdict:
     """It had not begun, or was interrupted by a stop: ready again, nothing charged."""
-    return Release(claim.errors, claim.deaths)
+    return _again(claim, claim.deaths)
+
+
+def _again(claim: Claim, deaths: int, note: str | None = None) -> Verdict:
+    """Ready at once. What is paced has had its begin: for another one it must ask for a slot, like what is due."""
+    if claim.paced:
+        return Postpone(0.0, DelayReason.RETRY, claim.errors, deaths, note, NoteKind.DEATH)
+    return Release(claim.errors, deaths, note)
 
 
 def _ordinal(number: int) -> str:

@@ -300,7 +300,7 @@ def _orphan(row: Row) -> Orphan:
     claim = Claim(
         row["operation"], row["token"], row["trigger"], "", row["queue"], row["rank"],
         row["errors"], row["deaths"], _budget(row["operation"], row["options"]), row["key"], bool(row["asked"]), row["begun"],
-        row["submitter"], row["lane"],
+        row["submitter"], row["lane"], bool(row["paced"]),
     )  # fmt: skip
     return Orphan(claim, asked=bool(row["asked"]))
 

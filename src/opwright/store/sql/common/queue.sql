@@ -27,7 +27,7 @@ select operation, token from opwright.claimed where host = :host
 -- name: orphans
 -- Claims in the name of dead hosts, with what a verdict needs.
 select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
-  o.submitter, o.lane,
+  o.submitter, o.lane, o.period is not null as paced,
   case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
 from opwright.claimed c join opwright.operations o on o.id = c.operation
 where c.host in (select id from opwright.hosts where state <> 1) order by c.operation limit :limit

@@ -54,7 +54,10 @@ gone as (
 waiting as (
   insert into opwright.waits (operation, lapsed, answers)
   select i, 1, '[]' from given where c = 3 and ((i, t) in (select operation, token from gone)) is true
-  on conflict (operation) do update set lapsed = waits.lapsed + 1 returning operation, jsonb_array_length(answers) as answered),
+  on conflict (operation) do update set lapsed = case
+    when jsonb_array_length(waits.answers) > (select coalesce(v, 0) from given where i = waits.operation) then 0
+    else waits.lapsed + 1 end
+  returning operation, jsonb_array_length(answers) as answered),
 noted as (
   insert into opwright.operationstatus (operation, at, attempt, kind, text)
   select i, {now}, a, k, e from given where e is not null and ((i, t) in (select operation, token from gone)) is true)

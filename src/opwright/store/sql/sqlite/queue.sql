@@ -47,7 +47,8 @@ delete from temp.given where not exists (
 delete from opwright.claimed where operation in (select operation from temp.given);
 insert into opwright.waits (operation, lapsed, answers)
 select operation, 1, '[]' from temp.given where reason = 3
-on conflict (operation) do update set lapsed = lapsed + 1;
+on conflict (operation) do update set lapsed = case when json_array_length(answers) > (
+    select seen from temp.given g where g.operation = excluded.operation) then 0 else lapsed + 1 end;
 insert into opwright.operationstatus (operation, at, attempt, kind, text)
 select operation, {now}, attempt, kind, error from temp.given where error is not null;
 insert into opwright.delayed (operation, due, reason, rank, errors, deaths, queue, trigger, lane)
