@@ -3,8 +3,9 @@
 from opwright.clock import TurnedClock
 from opwright.model.claim import Claim, NoteKind
 from opwright.model.worker import Remark
+from opwright.store import submits
 from opwright.store.store import Store
-from tests.contract.kit import Member, retry, stale, submit
+from tests.contract.kit import FAILURE, Member, forged, retry, stale, submit
 
 
 def said(claim: Claim, text: str, fraction: float | None = None, at: int = 7) -> Remark:
@@ -44,10 +45,27 @@ async def test_of_progress_only_the_newest_is_kept(store: Store, host: Member, c
 
 
 async def test_a_stale_worker_says_nothing(store: Store, host: Member) -> None:
-    """Neither under a token that was taken away nor after the end; its neighbours in the batch are heard."""
+    """Under a token that was taken away its lines are dropped; its neighbours in the batch are heard."""
     await submit(store, 2)
     one, two = await host.take(), await host.take()
-    await host.end(one)
+    await host.end(one, FAILURE)
     await store.queue.note([said(one, "late"), said(stale(two), "who?"), said(two, "here", 1.0)])
     assert await store.operations.notes(one.operation) == []
     assert [note.text for note in await store.operations.notes(two.operation)] == ["here"]
+
+
+async def test_what_was_said_before_an_end_of_its_own_is_kept(store: Store, host: Member) -> None:
+    """Its trigger has committed the end before the host wrote what it had said; another attempt's lines are none of it."""
+    await submit(store)
+    claim = await host.take()
+    await store.engine.play(submits.end_within(claim.operation, claim.token, None, None))
+    await store.queue.note([said(claim, "charged"), said(forged(claim, deaths=1), "who?")])
+    assert [note.text for note in await store.operations.notes(claim.operation)] == ["charged"]
+
+
+async def test_of_the_progress_in_one_batch_only_the_newest_is_kept(store: Store, host: Member) -> None:
+    """However fast it comes: a batch keeps one line of it."""
+    await submit(store)
+    claim = await host.take()
+    await store.queue.note([said(claim, str(number), number / 10) for number in range(5)])
+    assert [note.fraction for note in await store.operations.notes(claim.operation)] == [0.4]

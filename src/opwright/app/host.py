@@ -178,7 +178,7 @@ class Host:
         )  # fmt: skip
         self._scheduler = Scheduler(
             queue=store.queue, pool=lambda: self._pool, lease=self._lease, settler=self._settler, rhythm=rhythm,
-            triggers=self._registry.names(), clock=self._clock,
+            triggers=self._registry.names(), clock=self._clock, placed=store.engine.notify,
         )  # fmt: skip
         self._housekeeping = Housekeeping(
             store.queue, store.hosts, self._clock, host=lambda: self._lease.host,

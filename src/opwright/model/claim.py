@@ -69,6 +69,7 @@ class End(msgspec.Struct, frozen=True):
     code: OutcomeCode
     result: str | None = None
     error: str | None = None
+    lapsed: bool = False  # because nobody resumed it; holds only if nobody has done so meanwhile
 
 
 class Postpone(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ def after_death(claim: Claim, error: str) -> Verdict:
 def after_wait(claim: Claim, pause: float, times: int) -> Verdict:
     """It wants to run again later, or when it is resumed: at most so many times in a row that nobody answers, then FAILED."""
     if claim.lapsed >= times:
-        return End(OutcomeCode.FAILED, error=f"it waited {times} times in a row, and nobody resumed it")
+        return End(OutcomeCode.FAILED, error=f"it waited {times} times in a row, and nobody resumed it", lapsed=True)
     note = f"waits {pause:g} s at most, for the {_ordinal(claim.lapsed + 1)} time of {times}"
     return Postpone(pause, DelayReason.WAIT, claim.errors, claim.deaths, note, NoteKind.WAIT)
 

@@ -16,7 +16,7 @@ from opwright.model.operation import NewOperation
 from opwright.operations.call import Call
 from opwright.operations.draft import drafts, redraw
 from opwright.operations.handle import Batch, Handle
-from opwright.operations.keeping import kept_submits
+from opwright.operations.keeping import Kept, kept_submits
 from opwright.operations.portal import in_portal, portal
 from opwright.operations.request import Request
 from opwright.operations.transaction import joined_connection
@@ -136,7 +136,7 @@ class Client:
         if on is not None:
             return self._join(on, request, _plan(operation, request), lambda holder: Handle(self, holder, trigger))
         if kept is not None:
-            return _keep(kept, [operation], Handle(self, operation.id, trigger))
+            return self._keep(kept, [operation], Handle(self, operation.id, trigger))
         return self.asking(f"{trigger.name}.submit()", lambda: self._submit(trigger, operation, request))
 
     def submit_many(
@@ -157,7 +157,7 @@ class Client:
             plan = submits.submit(operations)
             return self._join(on, request, plan, lambda _: self._batch(trigger, operations, then))
         if kept is not None:
-            return _keep(kept, operations, self._batch(trigger, operations, then))
+            return self._keep(kept, operations, self._batch(trigger, operations, then))
         return self.asking(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations, then))
 
     def _follower(self, operations: list[NewOperation], then: Trigger[Any, Any], inputs: str) -> list[NewOperation]:
@@ -189,6 +189,19 @@ class Client:
         await self._write(operations)
         self.wake()
         return self._batch(trigger, operations, then)
+
+    def _keep(self, kept: Kept, operations: list[NewOperation], answer: T) -> Call[T]:
+        """Keep drafts for the transaction that ends the running operation, unless that is being written when they come."""
+
+        async def keep() -> T:
+            if kept.closed:
+                await (await self.store()).operations.submit(operations)
+                self.wake()
+            else:
+                kept.extend(operations)
+            return answer
+
+        return Call("submit()", keep)
 
     async def _write(self, operations: list[NewOperation]) -> list[int]:
         """Write operations without a key; their ids. Another process may have drawn the same ids: then once more with others."""
@@ -262,16 +275,6 @@ class Client:
 
 def _nothing() -> None:
     """No framework gives a connection."""
-
-
-def _keep(kept: list[NewOperation], operations: list[NewOperation], answer: T) -> Call[T]:
-    """Keep drafts for the transaction that ends the running operation; they are known by their ids already."""
-
-    def keep() -> T:
-        kept.extend(operations)
-        return answer
-
-    return Call("submit()", lambda: _soon(keep), keep)
 
 
 async def _soon(answer: Callable[[], T]) -> T:

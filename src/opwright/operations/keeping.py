@@ -13,13 +13,20 @@ from opwright.workers.current import Current, current_or_none
 if TYPE_CHECKING:
     from opwright.operations.client import Client
 
-_kept: ContextVar[list[NewOperation] | None] = ContextVar("opwright kept submits", default=None)
+
+class Kept(list[NewOperation]):
+    """What is kept back, until it is ``closed``: what comes then is written on its own."""
+
+    closed = False
+
+
+_kept: ContextVar[Kept | None] = ContextVar("opwright kept submits", default=None)
 
 
 @contextmanager
-def keeping() -> Iterator[list[NewOperation]]:
+def keeping() -> Iterator[Kept]:
     """Keep back what is submitted in this block without a key."""
-    kept: list[NewOperation] = []
+    kept = Kept()
     token = _kept.set(kept)
     try:
         yield kept
@@ -27,10 +34,11 @@ def keeping() -> Iterator[list[NewOperation]]:
         _kept.reset(token)
 
 
-def kept_submits(client: Client) -> list[NewOperation] | None:
+def kept_submits(client: Client) -> Kept | None:
     """Where a submit through this client is to be kept; None when it is not, or when the end it would wait for is written."""
     current = operation_of(client)
-    return None if current is None or current.over else _kept.get()
+    kept = _kept.get()
+    return None if current is None or current.over or kept is None or kept.closed else kept
 
 
 def operation_of(client: Client) -> Current | None:

@@ -16,6 +16,7 @@ from opwright.errors import ConfigurationError, InvalidOperation
 LARGEST = 1024 * 1024  # bytes of inputs, and of a result
 _BITS = 63
 _encoder = msgspec.json.Encoder()
+_canonical = msgspec.json.Encoder(order="sorted")
 # What may hide behind these is told apart by a walk through the value; most payloads match none of them.
 # NaN and infinities become null, but text as keys; time zones had offsets with seconds until 1972.
 _SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}|\"-?(?:nan|inf)\"|\"(?:0\d\d\d|1[0-8]\d\d|19[0-6]\d|197[0-2])-")
@@ -61,10 +62,9 @@ class Inputs:
             raise InvalidOperation(
                 f"limit: by: {self._trigger} has no input {name!r}, only {', '.join(self._names)}", field="limit"
             )
-        stored = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        if name in stored:
-            return bytes(stored[name]).decode()
-        return _encoder.encode(self._signature.parameters[name].default).decode()
+        given = getattr(self._decoder.decode(text), name)
+        value = self._signature.parameters[name].default if given is msgspec.UNSET else given
+        return _canonical.encode(value).decode()  # as its type reads it: 1 and 1.0 of a float share a lane, and keys in any order
 
     def _misfit(self, text: str) -> InvalidOperation:
         named = re.search(r"'(\w+)'", text)

@@ -79,11 +79,17 @@ def hand_back(client: Client, registry: Registry, name: str, submitter: object) 
         handed = portal().run(load(operation))
         callback = callbacks[handed.status]
         with keeping():
-            if callback is not None:
-                callback(handed)
+            answer = callback(handed) if callback is not None else None
+            if inspect.isawaitable(answer):
+                portal().run(_awaited(answer))
             portal().run(_end(client, current()))
 
     return give_back if any(inspect.iscoroutinefunction(callback) for callback in callbacks.values()) else give_back_now
+
+
+async def _awaited(answer: Awaitable[Any]) -> None:
+    """What a method that is no coroutine function returned all the same."""
+    await answer
 
 
 async def _end(client: Client, running: Current) -> None:

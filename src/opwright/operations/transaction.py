@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from opwright.model.operation import NewOperation
-from opwright.operations.keeping import kept_submits
+from opwright.errors import InvalidOperation
+from opwright.operations.keeping import Kept, kept_submits
 from opwright.store import own, submits
 from opwright.store.engine import Plan
 from opwright.store.foreign import recognise
@@ -38,6 +37,7 @@ class Transaction:
         self.client = self._trigger.client
         self._on = on
         self._result: str | None = None
+        self.open = False
         self._own: AbstractAsyncContextManager[Any] | AbstractContextManager[Any] | None = None
         self._token: Token[Transaction | None]
 
@@ -46,6 +46,7 @@ class Transaction:
         self._result = self._trigger.encode(result)
 
     async def __aenter__(self) -> Self:
+        self._check()
         if self._on is None:
             engine = (await self.client.store()).engine
             self._own = own.transaction(engine)
@@ -53,7 +54,7 @@ class Transaction:
         return self._begun(self._on)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _joined.reset(self._token)
+        self._close()
         try:
             if error is None:
                 await recognise(self.connection, self.client.shape).play_async(self._end())
@@ -64,13 +65,14 @@ class Transaction:
         self._over(error)
 
     def __enter__(self) -> Self:
+        self._check()
         if self._on is None:
             self._own = own.transaction_now(self.client.shape)
             return self._begun(self._own.__enter__())
         return self._begun(self._on)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _joined.reset(self._token)
+        self._close()
         own_block = self._own if isinstance(self._own, AbstractContextManager) else None
         try:
             if error is None:
@@ -90,7 +92,19 @@ class Transaction:
     def _begun(self, connection: Any) -> Self:
         self.connection = connection
         self._token = _joined.set(self)
+        self.open = True
         return self
+
+    def _close(self) -> None:
+        """Nothing joins it any more, also not what was started in the block and outlives it."""
+        self.open = False
+        _joined.reset(self._token)
+
+    def _check(self) -> None:
+        if self._current.over:
+            raise InvalidOperation("transaction: this operation has ended with an earlier one; a trigger writes its end once")
+        if joined_connection(self.client) is not None:
+            raise InvalidOperation("transaction: there is one around this already; write in that one")
 
     def _end(self) -> Plan[None]:
         return end_plan(self.client, self._current, self._result)
@@ -103,17 +117,24 @@ class Transaction:
 
 def end_plan(client: Client, current: Current, result: str | None) -> Plan[None]:
     """The running operation's success, and the submits that were kept for it. Raises StaleClaim when it is played."""
-    kept = tuple(kept_submits(client) or ())  # now: a plan may be played in a thread that knows of no operation
-    return _ending(current, result, kept)
+    return _ending(current, result, kept_submits(client))  # now: a plan may be played in a thread that knows of no operation
 
 
-def _ending(current: Current, result: str | None, kept: Sequence[NewOperation]) -> Plan[None]:
-    if kept:
-        yield from submits.submit(kept)
-    yield from submits.end_within(current.id, current.token, current.begun, result)
+def _ending(current: Current, result: str | None, kept: Kept | None) -> Plan[None]:
+    try:
+        if kept is not None:
+            kept.closed = True  # a task may go on submitting while this is written
+            if kept:
+                yield from submits.submit(kept)
+        yield from submits.end_within(current.id, current.token, current.begun, result)
+    except BaseException:
+        if kept is not None:
+            kept.closed = False
+        raise
 
 
 def joined_connection(client: Client) -> object | None:
     """The connection of the innermost ``operation.transaction()`` of this application around this code."""
     transaction = _joined.get()
-    return transaction.connection if transaction is not None and transaction.client is client else None
+    joins = transaction is not None and transaction.open and transaction.client is client
+    return transaction.connection if transaction is not None and joins else None

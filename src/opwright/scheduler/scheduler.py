@@ -46,7 +46,7 @@ class Scheduler(Service):
 
     def __init__(
         self, *, queue: Queue, pool: Callable[[], Pool], lease: Lease, settler: Settler, rhythm: Rhythm,
-        triggers: Sequence[str], clock: Clock,
+        triggers: Sequence[str], clock: Clock, placed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__("scheduler")
         self.holdings = Holdings()
@@ -60,6 +60,7 @@ class Scheduler(Service):
         self._rhythm = rhythm
         self._triggers = list(triggers)
         self._clock = clock
+        self._placed = placed
         self._look_ahead = LookAhead(auto=rhythm.look_ahead, first=0)
         self._claiming = True
         self._news = True
@@ -231,7 +232,10 @@ class Scheduler(Service):
 
     async def _place(self, now: float) -> None:
         queues = await self._placing.run(now)
-        self._more |= {queue: True for queue in queues if self._serves(queue)}
+        served = [queue for queue in queues if self._serves(queue)]
+        self._more |= dict.fromkeys(served, True)
+        if len(served) < len(queues) or len(served) > self._pool().free() - self.holdings.waiting:
+            self._placed()  # what this host will not begin at once another one may
         self._news = self._news or bool(queues)  # there may be a next due time, and more than one batch
 
     def _pause(self) -> float:
@@ -296,13 +300,21 @@ class Scheduler(Service):
         if update.outcome in MEASURED:
             self.measures.add(claim.trigger, update)
         verdict = verdict_on(claim, update, reason, self._rhythm.patience, handing_back=self.handing_back)
-        self._verdict(claim, verdict, tell=update.outcome is not Outcome.ENDED)
+        if update.outcome is not Outcome.ENDED:
+            self._verdict(claim, verdict)
+            return
+        if update.error is not None:
+            logger.warning("operation %s (%s), after its end was written: %s", claim.operation, claim.trigger, update.error)
+        self._over(claim)
+        self._settler.add_unsure(claim, verdict)
 
-    def _verdict(self, claim: Claim, verdict: Verdict, *, tell: bool = True) -> None:
+    def _over(self, claim: Claim) -> None:
         self.holdings.end(claim)
         self._deadlines.forget(claim.operation)
-        if tell:
-            _tell(claim, verdict)
+
+    def _verdict(self, claim: Claim, verdict: Verdict) -> None:
+        self._over(claim)
+        _tell(claim, verdict)
         if isinstance(verdict, Postpone):
             self._placing.postponed(claim.operation, verdict.delay)
         self._settler.add(claim, verdict)

@@ -16,6 +16,7 @@ from opwright.telemetry import emit, logger
 
 BATCH = 2000
 MOST_REMARKS = 20_000
+LOOK_AGAIN = 1.0  # seconds until a transaction that a trigger has left open is asked about again
 HEAVIEST = 16 * 2**20  # characters of results and errors in one statement
 RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wakes it
 
@@ -42,12 +43,18 @@ class Settler(Service):
         self._returned = returned
         self._freed = freed
         self._remarks: list[Remark] = []
+        self._unsure: list[Settlement] = []
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
 
     def add(self, claim: Claim, verdict: Verdict) -> None:
         """A verdict to write."""
         self._pending.append((claim, verdict))
+        self.wake()
+
+    def add_unsure(self, claim: Claim, verdict: Verdict) -> None:
+        """A verdict that holds only if the claim still stands: its trigger has written its end in a transaction of its own."""
+        self._unsure.append((claim, verdict))
         self.wake()
 
     def remark(self, remarks: list[Remark]) -> None:
@@ -58,11 +65,12 @@ class Settler(Service):
     @property
     def backlog(self) -> int:
         """How many verdicts wait to be written."""
-        return len(self._pending) + len(self._writing) + len(self._remarks)
+        return len(self._pending) + len(self._writing) + len(self._remarks) + len(self._unsure)
 
     def has(self, operation: int, token: int) -> bool:
         """Whether a verdict on this claim waits to be written."""
-        return any(claim.operation == operation and claim.token == token for claim, _ in (*self._writing, *self._pending))
+        waiting = (*self._writing, *self._pending, *self._unsure)
+        return any(claim.operation == operation and claim.token == token for claim, _ in waiting)
 
     async def run_once(self) -> float:
         """Write what is pending, a batch at a time."""
@@ -74,7 +82,25 @@ class Settler(Service):
             if self._writing:
                 await self._write(self._writing)
             self._writing = []
-        return RETRY_SECONDS
+        return await self._decide()
+
+    async def _decide(self) -> float:
+        """Write those unsure verdicts whose claims still stand; the seconds until the next look."""
+        unsure, self._unsure = self._unsure, []
+        if not unsure:
+            return RETRY_SECONDS
+        try:
+            standing, undecided = await self._queue.uncommitted([claim for claim, _ in unsure])
+        except BaseException:
+            self._unsure = [*unsure, *self._unsure]
+            raise
+        self._pending += [one for one in unsure if one[0].operation in standing]
+        self._unsure += [one for one in unsure if one[0].operation in undecided]
+        over = [claim for claim, _ in unsure if claim.operation not in standing | undecided]
+        self._landed({claim.operation for claim in over})
+        if any(_touches_others(claim) for claim in over):
+            self._freed()
+        return 0.0 if self._pending else LOOK_AGAIN if self._unsure else RETRY_SECONDS
 
     async def _write_remarks(self) -> None:
         """Once: what is lost of them is lost, but it must never keep a verdict from being written."""
@@ -102,6 +128,7 @@ class Settler(Service):
     def clear(self) -> None:
         """Drop what is pending: its claims stand no more."""
         self._pending.clear()
+        self._unsure.clear()
         self._writing = []
 
     async def _write(self, batch: list[Settlement]) -> None:
@@ -116,7 +143,7 @@ class Settler(Service):
         self._landed({claim.operation for claim, _ in batch})  # what was stale is over for this host too
         if any(isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
-        if any(claim.lane is not None or claim.submitter is not None for claim, _ in batch):
+        if any(_touches_others(claim) for claim, _ in batch):
             self._freed()
 
     async def _split(self, batch: list[Settlement], error: RowRefused) -> None:
@@ -131,6 +158,11 @@ class Settler(Service):
             logger.error("operation %s: %s; left to be taken over", claim.operation, text)
             return
         await self._write([(claim, End(OutcomeCode.FAILED, error=text))])
+
+
+def _touches_others(claim: Claim) -> bool:
+    """Whether its end frees a slot, or is handed back."""
+    return claim.lane is not None or claim.submitter is not None
 
 
 def _fitting(pending: list[Settlement]) -> int:

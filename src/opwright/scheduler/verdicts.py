@@ -12,7 +12,7 @@ from opwright.model.worker import Outcome, StatusUpdate
 from opwright.scheduler.holdings import Reason
 from opwright.telemetry import logger
 
-INTERRUPTED = frozenset({Outcome.CANCELLED, Outcome.DIED, Outcome.FAILED})  # what our own stop may have done to it
+INTERRUPTED = frozenset({Outcome.ENDED, Outcome.CANCELLED, Outcome.DIED, Outcome.FAILED})  # what our own stop may have done to it
 UNCOMMITTED = "the transaction that held its end was not committed"
 
 
@@ -36,8 +36,6 @@ def verdict_on(
             return End(OutcomeCode.SUCCEEDED, result=update.result)
         case Outcome.INVALID | Outcome.UNKNOWN:
             return End(OutcomeCode.FAILED, error=update.error)
-        case Outcome.ENDED:  # lands only where that end was never committed, after all
-            return after_error(claim, update.error or UNCOMMITTED, random.random())  # noqa: S311 - jitter
         case _ if reason is not None:
             return asked_verdict(claim, reason)
         case outcome if outcome is Outcome.RETURNED or (handing_back and outcome in INTERRUPTED):
@@ -56,6 +54,8 @@ def _unfinished(claim: Claim, update: StatusUpdate, patience: Patience) -> Verdi
             return after_retry(claim, update.error or "it asked to be tried again", draw, update.pause)
         case Outcome.WAIT:
             return after_wait(claim, update.pause or patience.interval, update.times or patience.times)
+        case Outcome.ENDED:  # lands only where that end was never committed, after all
+            return after_error(claim, update.error or UNCOMMITTED, draw)
     return after_error(claim, update.error or "cancelled by itself", draw)
 
 

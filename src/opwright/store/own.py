@@ -14,6 +14,9 @@ from opwright.store.postgresql import PostgresEngine
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import connect, patiently
 
+PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
+LET_GO = 0.003  # seconds between two blocks, in which our own writer has its turn
+
 
 @asynccontextmanager
 async def transaction(engine: Engine) -> AsyncIterator[Any]:
@@ -22,12 +25,15 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         async with engine.transaction() as raw:
             yield raw
         return
-    connection = await asyncio.to_thread(_begun, engine)
-    try:
-        yield connection
-        await asyncio.to_thread(connection.commit)
-    finally:
-        connection.close()  # rolls back what was not committed
+    assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
+    async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
+        connection = await asyncio.to_thread(_begun, engine)
+        try:
+            yield connection
+            await asyncio.to_thread(connection.commit)
+        finally:
+            connection.close()  # rolls back what was not committed
+            await asyncio.sleep(LET_GO)
 
 
 @contextmanager
@@ -38,7 +44,8 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
             import psycopg
         except ImportError:
             raise ExtraMissing("psycopg", "psycopg") from None
-        with psycopg.connect(engine.url) as raw:  # commits, or rolls back, and closes
+        # Behind PgBouncer a prepared statement may be met on another server connection. Commits, or rolls back, and closes.
+        with psycopg.connect(engine.url, prepare_threshold=None if engine.pooled else 5) as raw:
             yield raw
         return
     connection = _begun(engine)
@@ -53,5 +60,5 @@ def _begun(engine: Engine) -> sqlite3.Connection:
     """At once with the right to write: a reader that turns writer may find that it cannot."""
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     connection = connect(engine.path, writes=False)
-    patiently(lambda: connection.execute("begin immediate"), engine.busy, engine.path)
+    patiently(lambda: connection.execute("begin immediate"), PATIENCE, engine.path)
     return connection

@@ -11,6 +11,7 @@ from opwright.store.engine import Plan, call
 
 _encode = msgspec.json.Encoder().encode
 BATCH = 1000
+STEP = 500  # operations of one lane
 
 
 def admit() -> Plan[tuple[list[str], bool]]:
@@ -23,9 +24,18 @@ def admit() -> Plan[tuple[list[str], bool]]:
     spent = [row["lane"] for row in (yield call("spent_slots", limit=BATCH))]
     new = [row["lane"] for row in (yield call("newcomers", limit=BATCH))]
     more = BATCH in (len(spent), len(new))
-    lanes = sorted({*spent, *new})
-    admitted = (yield call("admit", lanes=_encode(lanes).decode())) if lanes else ()
-    return [row["queue"] for row in admitted], more
+    return (yield from _fill(sorted({*spent, *new}))), more
+
+
+def _fill(lanes: list[str]) -> Plan[list[str]]:
+    """Fill these lanes, wide ones in several steps: the price of a step grows with the square of what it takes."""
+    queues: list[str] = []
+    while lanes:
+        admitted = yield call("admit", lanes=_encode(lanes).decode(), limit=STEP)
+        queues += [row["queue"] for row in admitted]
+        if len(admitted) < STEP:
+            break
+    return queues
 
 
 def follow(ended: Sequence[int], lost: int) -> Plan[list[str]]:
@@ -35,13 +45,15 @@ def follow(ended: Sequence[int], lost: int) -> Plan[list[str]]:
     will have one.
     """
     yield call("one_at_a_time")
-    candidates = [*ended, *(row["predecessor"] for row in (yield call("new_predecessors", limit=BATCH)))]
-    queues: list[str] = []
-    while candidates:
-        yield call("follow", rows=_encode(candidates).decode(), lost=lost)
+    candidates, queues = list(ended), list[str]()
+    while True:
+        new = yield call("new_predecessors", limit=BATCH)
+        candidates += [row["predecessor"] for row in new]
+        if candidates:
+            yield call("follow", rows=_encode(candidates).decode(), lost=lost)
         over = yield call("set_off", limit=BATCH)
         queues += [row["queue"] for row in over if not row["cancelled"]]
         candidates = [row["operation"] for row in over if row["cancelled"]]
-        if candidates:
-            yield from submits.over(candidates)
-    return queues
+        yield from submits.over(candidates)
+        if not candidates and BATCH not in (len(new), len(over)):
+            return queues

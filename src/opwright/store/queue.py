@@ -9,7 +9,7 @@ import msgspec
 
 from opwright.clock import SECOND, SystemClock
 from opwright.errors import InvalidOperation
-from opwright.model.claim import Claim, End, Postpone, Release, Verdict
+from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict
 from opwright.model.ids import id_at
 from opwright.model.options import Options
 from opwright.model.worker import Remark
@@ -169,9 +169,11 @@ class Queue:
 
     async def note(self, remarks: Sequence[Remark]) -> None:
         """Write down what running operations say of themselves, in order."""
+        newest = {(one.operation, one.token): number for number, one in enumerate(remarks) if one.kind == NoteKind.PROGRESS}
         rows = [
             _Note(one.operation, one.token, one.attempt, one.kind, one.text, one.at, number, one.fraction)
             for number, one in enumerate(remarks)
+            if one.kind != NoteKind.PROGRESS or newest[one.operation, one.token] == number
         ]
         await self._engine.run("note", Lane.SETTLE, rows=_encode(rows).decode())
 
@@ -208,6 +210,12 @@ class Queue:
         rows = await self._engine.run("ready_after", Lane.CONTROL, queue=queue, rank=rank, operation=operation, limit=limit)
         return list(rows)
 
+    async def uncommitted(self, claims: Sequence[Claim]) -> tuple[set[int], set[int]]:
+        """Of claims whose end may have been committed by their own triggers: those that stand, and those still being decided."""
+        rows = _encode([{"i": claim.operation, "t": claim.token} for claim in claims]).decode()
+        found = await self._engine.run("uncommitted", Lane.SETTLE, rows=rows)
+        return {row["operation"] for row in found if row["free"]}, {row["operation"] for row in found if not row["free"]}
+
     async def fail_ready(self, failures: Iterable[tuple[str, int, int, str]]) -> set[int]:
         """End unclaimed operations as FAILED: (queue, rank, operation, error) each."""
         rows = [{"q": queue, "p": rank, "i": operation, "e": error} for queue, rank, operation, error in failures]
@@ -220,19 +228,38 @@ class Queue:
 
 def _has_consequences(claim: Claim, verdict: Verdict) -> bool:
     """Whether more is to be written than the verdict: a slot falls free, or somebody gets the operation back."""
+    if (isinstance(verdict, End) and verdict.lapsed) or (isinstance(verdict, Postpone) and verdict.reason is DelayReason.WAIT):
+        return True
     leaves = not isinstance(verdict, Release) and claim.lane is not None
     return leaves or (isinstance(verdict, End) and claim.submitter is not None)
 
 
 def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
+    settlements = yield from _unanswered(settlements)
     landed: set[int] = set()
     for name, rows in _rows(settlements):
         values: dict[str, object] = {"host": host} if name == "finish" else {}
         landed |= {row[0] for row in (yield call(name, rows=_encode(rows).decode(), **values))}
     followed = [one for one in settlements if one[0].operation in landed and _has_consequences(*one)]
+    waiting = [claim.operation for claim, verdict in followed if isinstance(verdict, Postpone)]
+    if waiting:
+        yield call("hasten", rows=_encode(waiting).decode())
     yield from submits.free([claim.operation for claim, _ in followed if claim.lane is not None])
     yield from submits.hand_back([claim.operation for claim, verdict in followed if isinstance(verdict, End)])
     return landed
+
+
+def _unanswered(settlements: Sequence[Settlement]) -> Plan[list[Settlement]]:
+    """What is to fail because nobody resumed it, and was resumed while it ran, is asked once more instead."""
+    lapsed = {claim.operation: claim for claim, verdict in settlements if isinstance(verdict, End) and verdict.lapsed}
+    if not lapsed:
+        return list(settlements)
+    rows = yield call("answered", rows=_encode(list(lapsed)).decode())
+    late = {row["operation"] for row in rows if row["answers"] > len(lapsed[row["operation"]].answers)}
+    return [
+        (claim, Postpone(0, DelayReason.WAIT, claim.errors, claim.deaths) if claim.operation in late else verdict)
+        for claim, verdict in settlements
+    ]
 
 
 def _fail(rows: str) -> Plan[set[int]]:

@@ -23,4 +23,4 @@ class Queues:
 
     async def all(self) -> list[QueueStanding]:
         """Every queue that holds something or is known by name."""
-        return [QueueStanding(**dict(row)) for row in await self._engine.run("queue_standings", Lane.CONTROL)]
+        return [QueueStanding(**dict(row)) for row in await self._engine.run("queue_standings")]

@@ -135,6 +135,7 @@ class SqliteEngine:
         self.busy = busy
         self.path = local_path(url)
         self.statements = load(SQLITE, schema)
+        self.own_turn = asyncio.Lock()  # transactions that triggers write in, one after the other
         self.crowded = False  # another host is registered: let go between turns
         self.loop: asyncio.AbstractEventLoop
         self._writer: _Thread | None = None

@@ -76,6 +76,8 @@ def _make_room(operation: NewOperation, winner: int, on_conflict: OnConflict) ->
 
 def over(operations: Sequence[int]) -> Plan[None]:
     """What follows from ends, in their transaction: slots fall free, and what has a submitter is handed back to it."""
+    if operations:
+        yield call("followed_anew", rows=_encode(operations).decode())
     yield from free(operations)
     yield from hand_back(operations)
 
@@ -124,6 +126,9 @@ def resume(operation: int, value: str) -> Plan[bool]:
     if not (yield call("resume", operation=operation, value=value)):
         return False
     yield call("rouse", operation=operation)
+    (where,) = yield call("known", operation=operation)
+    if where["ended"]:  # while we waited for its row
+        return False
     yield call("remember", operation=operation, kind=int(NoteKind.RESUMED), text="resumed")
     return True
 

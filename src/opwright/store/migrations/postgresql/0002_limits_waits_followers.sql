@@ -9,7 +9,7 @@ create index operations_parent on opwright.operations (parent) where parent is n
 create index operations_retry_of on opwright.operations (retry_of) where retry_of is not null;
 
 alter table opwright.delayed add column lane text;
-alter table opwright.operationstatus add column fraction real;   -- of progress, from 0 to 1
+alter table opwright.operationstatus add column fraction double precision;   -- of progress, from 0 to 1
 alter table opwright.hosts add column workers json;
 
 -- What may not be ready yet because its lane has no free slot. It waits here, so that it stands in nobody's way.

@@ -94,7 +94,7 @@ select operation, {now}, 3, errors + deaths, :reason from gone returning operati
 -- name: request_cancel
 -- Ask the owner of a claim to cancel it.
 insert into opwright.cancel_requests (operation, at)
-select operation, {now} from opwright.claimed where operation = :operation
+select operation, {now} from opwright.claimed where operation = :operation for share
 on conflict (operation) do update set at = excluded.at returning operation
 
 -- name: notify
@@ -122,6 +122,11 @@ select operation, {now}, :begun, host, 1, errors + deaths + 1, cast(:result as j
 update opwright.slots set until = 0 where until is null
   and operation = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json))))
 
+-- name: followed_anew
+-- Who follows what has ended without a host's doing is to be looked at once more.
+update opwright.predecessors set state = 0 where state = 1
+  and predecessor = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json))))
+
 -- name: submitters
 -- Of these operations, those that are handed back to their submitter.
 select id, submitter, queue, priority from opwright.operations
@@ -134,6 +139,17 @@ select id, 0, jsonb_build_array(cast(:value as text)) from opwright.operations
 where id = :operation and not exists (select 1 from opwright.outcomes e where e.operation = :operation)
 on conflict (operation) do update set lapsed = 0, answers = waits.answers || jsonb_build_array(cast(:value as text))
 returning operation
+
+-- name: answered
+-- How many answers these have; who gives another one waits for our commit.
+select operation, jsonb_array_length(answers) as answers from opwright.waits
+where operation = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json)))) for update
+
+-- name: hasten
+-- What waits and is to be cancelled is due at once.
+update opwright.delayed set due = 0
+where operation = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json))))
+  and operation in (select operation from opwright.cancel_requests)
 
 -- name: rouse
 -- What waits is due at once.

@@ -11,26 +11,37 @@ delete from opwright.slots where (lane, number) in (
 -- name: newcomers
 -- What asks for a slot for the first time.
 update opwright.limited set fresh = false where operation = any (array(
-  select operation from opwright.limited where fresh order by operation limit :limit)) returning lane
+  select operation from opwright.limited where fresh order by operation limit :limit for update skip locked)) returning lane
 
 -- name: admit
--- Fill the free slots of these lanes with the first that wait in each.
+-- Fill the free slots of these lanes with the first that wait in each. Whoever holds one of them (a cancel, perhaps in a long
+-- transaction of a caller) is not waited for, or its slot would be given to what has ended; while a free slot is so left over,
+-- a spent row in it brings the lane back in a moment. At most `limit` of a lane at once.
 with wanted as materialized (
   select l.lane, h.capacity from (select distinct value as lane from json_array_elements_text(cast(:lanes as json))) l
   cross join lateral (
     select o.capacity from opwright.limited x join opwright.operations o on o.id = x.operation
     where x.lane = l.lane order by x.rank, x.operation limit 1) h),
-free as (
-  select w.lane, n.number, row_number() over (partition by w.lane order by n.number) as place
-  from wanted w cross join lateral generate_series(1, w.capacity) n (number)
-  where not exists (select 1 from opwright.slots s where s.lane = w.lane and s.number = n.number)),
-first as (
-  select w.lane, x.operation, x.place from wanted w cross join lateral (
+free as materialized (
+  select w.lane, array(
+    select n.number from (
+      select generate_series(1, w.capacity) as number except select s.number from opwright.slots s where s.lane = w.lane) n
+    order by n.number) as numbers
+  from wanted w),
+first as materialized (
+  select f.lane, f.numbers[x.place] as number, x.operation from free f cross join lateral (
     select operation, row_number() over (order by rank, operation) as place from (
-      select rank, operation from opwright.limited where lane = w.lane order by rank, operation limit w.capacity) y) x),
+      select rank, operation from opwright.limited where lane = f.lane order by rank, operation limit least(cardinality(f.numbers), :limit)
+      for update skip locked) y) x),
 taken as (
   insert into opwright.slots (lane, number, operation)
-  select free.lane, free.number, first.operation from free join first using (lane, place) returning operation),
+  select lane, number, operation from first returning operation),
+again as (
+  insert into opwright.slots (lane, number, operation, until)
+  select s.lane, s.numbers[s.used + 1], 0, {now} + 100000 from (
+    select f.lane, f.numbers, (select count(*) from first x where x.lane = f.lane) as used from free f) s
+  where s.used < least(cardinality(s.numbers), :limit) and s.used < (
+    select count(*) from (select 1 from opwright.limited l where l.lane = s.lane limit s.used + 1) y)),
 admitted as (
   delete from opwright.limited where operation = any (array(select operation from taken))
   returning queue, rank, operation, errors, deaths, trigger)
@@ -52,11 +63,19 @@ returning predecessor
 -- name: follow
 -- Of these operations, those that have ended are over for whoever follows them. One that never came to be, and is older than
 -- `lost`, counts as failed.
-with over as (
+with given as materialized (
+  select array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json))) as ids),
+mine as materialized (
+  select operation from opwright.following where operation = any (array(
+    select operation from opwright.predecessors where predecessor = any (array(select unnest(ids) from given)) and state < 2))
+  for update skip locked),
+over as (
   update opwright.predecessors p set state = 2
-  where p.predecessor = any (array(select cast(value as bigint) from json_array_elements_text(cast(:rows as json)))) and p.state < 2
-    and ((select 1 from opwright.outcomes e where e.operation = p.predecessor) is not null
-      or (p.predecessor < :lost and (select 1 from opwright.operations o where o.id = p.predecessor) is null))
+  where p.predecessor = any (array(select unnest(ids) from given)) and p.state < 2
+    and (p.operation in (select operation from mine)
+      or (select f.operation from opwright.following f where f.operation = p.operation) is null)
+    and ((select e.operation from opwright.outcomes e where e.operation = p.predecessor) is not null
+      or (p.predecessor < :lost and (select o.id from opwright.operations o where o.id = p.predecessor) is null))
   returning p.predecessor, p.operation),
 counted as (
   select operation, count(*) as ended,
@@ -69,7 +88,8 @@ from counted c where f.operation = c.operation returning f.operation
 -- Followers with nothing left to follow go on; those that follow a failure, and were not told to go on despite it, are cancelled.
 with over as (
   delete from opwright.following where operation = any (array(
-    select operation from opwright.following where remaining = 0 or (broken and not despite) limit :limit))
+    select operation from opwright.following where remaining = 0 or (broken and not despite) limit :limit
+    for update skip locked))
   returning operation, broken and not despite as cancelled, due, rank, queue, trigger, lane),
 freed as (delete from opwright.operation_keys where operation in (select operation from over where cancelled)),
 ended as (

@@ -130,10 +130,21 @@ from gone g join opwright.operations o on o.id = g.operation returning operation
 -- What running operations say of themselves. Of an attempt's progress only the newest line is kept. Fenced like every write.
 with given as materialized (
   select g.* from json_to_recordset(cast(:rows as json))
-  as g (i bigint, t bigint, a smallint, k smallint, e text, f real, m bigint, n integer)
-  where exists (select 1 from opwright.claimed c where c.operation = g.i and c.token = g.t)),
+  as g (i bigint, t bigint, a smallint, k smallint, e text, f double precision, m bigint, n integer)
+  where (select c.token from opwright.claimed c where c.operation = g.i) = g.t
+    or (select e.attempt from opwright.outcomes e where e.operation = g.i and e.status = 1) = g.a),
 replaced as (
   delete from opwright.operationstatus where operation = any (array(select i from given where k = 4)) and kind = 4
     and ((operation, attempt) in (select i, a from given where k = 4)) is true)
 insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
 select i, m, a, k, e, f from given order by n returning operation
+
+-- name: uncommitted
+-- Claims whose end a trigger has written in a transaction of its caller's: those that still stand, and whether that transaction is
+-- over. Nobody waits for it.
+with given as materialized (select * from json_to_recordset(cast(:rows as json)) as g (i bigint, t bigint)),
+free as materialized (
+  select operation from opwright.claimed where operation = any (array(select i from given))
+    and ((operation, token) in (select i, t from given)) is true for update skip locked)
+select operation, (operation in (select operation from free)) is true as free from opwright.claimed
+where operation = any (array(select i from given)) and ((operation, token) in (select i, t from given)) is true

@@ -122,6 +122,10 @@ delete from opwright.claimed where operation = :operation and token = :token
 -- The slots of what has ended, or waits for another attempt, are free. A slot with a period is free when that is over.
 update opwright.slots set until = 0 where until is null and operation in (select value from json_each(:rows))
 
+-- name: followed_anew
+-- Who follows what has ended without a host's doing is to be looked at once more.
+update opwright.predecessors set state = 0 where state = 1 and predecessor in (select value from json_each(:rows))
+
 -- name: submitters
 -- Of these operations, those that are handed back to their submitter.
 select id, submitter, queue, priority from opwright.operations
@@ -134,6 +138,15 @@ select id, 0, json_array(:value) from opwright.operations
 where id = :operation and not exists (select 1 from opwright.outcomes e where e.operation = :operation)
 on conflict (operation) do update set lapsed = 0, answers = json_insert(answers, '$[#]', :value)
 returning operation
+
+-- name: answered
+-- How many answers these have; who gives another one waits for our commit.
+select operation, json_array_length(answers) as answers from opwright.waits where operation in (select value from json_each(:rows))
+
+-- name: hasten
+-- What waits and is to be cancelled is due at once.
+update opwright.delayed set due = 0 where operation in (select value from json_each(:rows))
+  and operation in (select operation from opwright.cancel_requests)
 
 -- name: rouse
 -- What waits is due at once.

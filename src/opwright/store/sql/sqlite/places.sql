@@ -13,8 +13,8 @@ update opwright.limited set fresh = 0 where operation in (
   select operation from opwright.limited where fresh order by operation limit :limit) returning lane
 
 -- name: admit
--- Fill the free slots of these lanes with the first that wait in each. The walk takes one step for each slot of a lane, however
--- many wait.
+-- Fill the free slots of these lanes with the first that wait in each, at most `limit` of a lane at once. The walk takes one step
+-- for each slot of a lane, however many wait.
 delete from temp.picked;
 insert into temp.picked (lane, number, rank, operation, errors, deaths, queue, trigger)
 with recursive wanted as materialized (
@@ -28,15 +28,16 @@ first (lane, operation, rank, place, capacity) as (
   select f.lane, x.operation, x.rank, f.place + 1, f.capacity from first f join opwright.limited x on x.operation = (
     select y.operation from opwright.limited y
     where y.lane = f.lane and (y.rank, y.operation) > (f.rank, f.operation) order by y.rank, y.operation limit 1)
-  where f.place < f.capacity),
+  where f.place < f.capacity and f.place < :limit),
 numbers (lane, number, capacity) as (
   select lane, 1, capacity from first where place = 1
   union all select lane, number + 1, capacity from numbers where number < capacity),
-free as (
+free as materialized (
   select n.lane, n.number, row_number() over (partition by n.lane order by n.number) as place from numbers n
   where not exists (select 1 from opwright.slots s where s.lane = n.lane and s.number = n.number))
 select f.lane, free.number, x.rank, x.operation, x.errors, x.deaths, x.queue, x.trigger
-from first f join free on free.lane = f.lane and free.place = f.place join opwright.limited x on x.operation = f.operation;
+from first f cross join free on free.lane = f.lane and free.place = f.place
+cross join opwright.limited x on x.operation = f.operation;
 insert into opwright.slots (lane, number, operation) select lane, number, operation from temp.picked;
 delete from opwright.limited where operation in (select operation from temp.picked);
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)

@@ -127,9 +127,19 @@ select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(valu
   json_extract(value, '$.e'), json_extract(value, '$.f'), json_extract(value, '$.m')
 from json_each(:rows) order by key;
 delete from temp.given where not exists (
-  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token)
+  and not exists (select 1 from opwright.outcomes e
+    where e.operation = given.operation and e.status = 1 and e.attempt = given.attempt);
 delete from opwright.operationstatus where kind = 4 and operation in (select operation from temp.given where kind = 4)
   and exists (select 1 from temp.given g where g.kind = 4 and g.operation = opwright.operationstatus.operation
     and g.attempt = opwright.operationstatus.attempt);
 insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
 select operation, begun, attempt, kind, error, fraction from temp.given order by rowid returning operation
+
+-- name: uncommitted
+-- Claims whose end a trigger has written in a transaction of its caller's, and that still stand. Whoever can write here knows that
+-- no such transaction is open.
+update opwright.claimed set ahead = ahead where exists (
+  select 1 from json_each(:rows) g
+  where json_extract(g.value, '$.i') = opwright.claimed.operation and json_extract(g.value, '$.t') = opwright.claimed.token)
+returning operation, 1 as free
