@@ -160,5 +160,5 @@ async def test_children_know_their_parent(store: Store) -> None:
     new = [msgspec.structs.replace(operation(), parent=parent) for _ in range(3)]
     await store.operations.submit(new[:1])
     await store.operations.submit(new[1:])
-    assert await store.operations.children(parent) == [each.id for each in new]
+    assert list((await store.operations.children(parent)).items()) == [(each.id, "work") for each in new]
     assert (await store.operations.get(new[0].id)).parent == parent

@@ -171,4 +171,4 @@ async def test_whom_an_operation_follows_stays_on_record(store: Store, host: Mem
     first, second = await submit(store, 2)
     late = await follow(store, second, first)
     await store.queue.follow([await end(host), await end(host)])
-    assert await store.operations.predecessors(late) == [first, second]
+    assert await store.operations.predecessors(late) == {first: "work", second: "work"}

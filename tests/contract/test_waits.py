@@ -120,6 +120,34 @@ async def test_an_answer_and_a_wait_at_the_same_time_meet(store: Store, other: S
         await host.end(again)
 
 
+async def test_an_answer_to_the_last_run_that_is_allowed_is_not_lost(store: Store, host: Member, clock: TurnedClock) -> None:
+    """It comes while the run is under way whose wait would be one too many: the operation is asked once more, with the answer."""
+    claim = await waiting(store, host)
+    for _ in range(2):
+        clock.turn(60)
+        await store.queue.promote()
+        claim = await host.take()
+        assert await host.end(claim, after_wait(claim, 60, times=3))
+    clock.turn(60)
+    await store.queue.promote()
+    claim = await host.take()
+    assert await store.operations.resume(claim.operation, '"yes"')
+    assert await host.end(claim, after_wait(claim, 60, times=3))
+    assert await store.queue.promote() == ["default"]
+    again = await host.take()
+    assert (again.answers, again.lapsed) == (('"yes"',), 0)
+
+
+async def test_a_cancel_that_was_accepted_hastens_a_wait(store: Store, host: Member) -> None:
+    """It had decided to wait for a month before it heard of the cancel: it is due at once, so that it can be cancelled."""
+    await submit(store)
+    claim = await host.take()
+    assert await store.operations.cancel(claim.operation, "enough") == "asked"
+    assert await host.end(claim, after_wait(claim, 30 * 86_400, times=3))
+    assert await store.queue.promote() == ["default"]
+    assert (await host.take()).asked
+
+
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
 async def test_what_has_ended_takes_no_answer(store: Store, host: Member, verdict: Verdict) -> None:
     """Whoever answers is told that it is too late."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opwright import InvalidOperation, Limit, OperationFailed, Opwright, Status
+from opwright import InvalidOperation, Limit, OperationFailed, Opwright, Status, Trigger
 from tests.kit.crew import Crew
 from tests.kit.diary import Diary, Line
 from tests.kit.tables import Tables
@@ -108,6 +108,30 @@ async def test_a_limited_trigger_in_a_limited_queue_is_refused(database_url: str
 
     with pytest.raises(InvalidOperation, match="limit: both the trigger 'pack' and the queue 'narrow' have one"):
         pack.submit()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_what_one_host_admits_for_the_queue_of_another_begins_at_once(database_url: str) -> None:
+    """One lane over two queues, each served by one host: each end lets the other host begin the next, with no heartbeat."""
+    order: list[int] = []
+
+    def application() -> tuple[Opwright, Trigger[[int], None]]:
+        ops = Opwright(database_url)
+        return ops, ops.operation(name="note", limit=Limit(1))(note)
+
+    async def note(number: int) -> None:
+        order.append(number)
+
+    (one, trigger), (two, _) = application(), application()
+    async with one, two:
+        handles = [await trigger.options(queue="ab"[number % 2]).submit(number) for number in range(20)]
+        async with (
+            one.host(pool="inline", queues=("a",), heartbeat=FOREVER),
+            two.host(pool="inline", queues=("b",), heartbeat=FOREVER),
+        ):
+            for handle in handles:
+                await handle.result(20)
+    assert order == list(range(20))
 
 
 async def test_a_paused_queue_begins_nothing_survives_a_restart_and_goes_on_at_once(database_url: str) -> None:

@@ -41,7 +41,9 @@ def test_pauses_grow(backoff: Backoff, error: int) -> None:
 def test_a_pause_stays_within_its_jitter(backoff: Backoff, error: int, draw: float) -> None:
     """The draw moves a pause by the jitter's share at most."""
     middle = backoff.pause(error, 0.5)
-    assert abs(backoff.pause(error, draw) - middle) <= middle * (backoff.jitter * (1 + 1e-9) + 1e-12)  # a float near 1 has 1e-16 to spare
+    assert abs(backoff.pause(error, draw) - middle) <= middle * (
+        backoff.jitter * (1 + 1e-9) + 1e-12
+    )  # a float near 1 has 1e-16 to spare
 
 
 def test_the_default_pauses() -> None:

@@ -12,6 +12,7 @@ from opwright.admin.words import duration, listed
 from opwright.clock import SECOND, moment
 from opwright.model.host import Host, HostState
 from opwright.model.ids import made_at
+from opwright.model.worker import WorkerState
 from opwright.store.listing import ReadyWork
 from opwright.version import VERSION
 
@@ -53,6 +54,8 @@ def _check_host(host: Host, triggers: Sequence[str] | None) -> Finding:
         return doubt(check, f"{text}; does not know {listed(unknown)}", "it runs an older program? start it again")
     if host.version != VERSION:
         return doubt(check, f"{text}; Opwright {host.version}, here {VERSION}", "bring both to the same version")
+    if host.workers and all(worker.state is WorkerState.PENDING for worker in host.workers):
+        return doubt(check, f"{text}; none of its workers is ready", "they are starting, or cannot be set up: its log says why")
     return right(check, text)
 
 

@@ -51,8 +51,8 @@ class Queues(NamedTuple):
         return {one.name for one in self.standings if one.paused is not None}
 
     def served_by(self, queue: str) -> list[Host]:
-        """The hosts that claim from a queue."""
-        return [host for host in self.hosts if host.queues is None or queue in host.queues]
+        """The live hosts that claim from a queue."""
+        return [host for host in self.hosts if host.age <= host.lease and (host.queues is None or queue in host.queues)]
 
 
 def database_now(host: Host) -> datetime:

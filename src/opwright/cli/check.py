@@ -15,6 +15,7 @@ from opwright.cli.output import columns, console, examples, json_text, show
 from opwright.cli.places import awaited, client_given, json_option, target_argument, url_option
 from opwright.errors import OpwrightError
 from opwright.operations.client import Client
+from opwright.settings import resolve
 
 _MARKS = {Verdict.RIGHT: ("✓", "ok", "green"), Verdict.DOUBT: ("!", "!", "yellow"), Verdict.WRONG: ("✗", "X", "red")}
 
@@ -46,7 +47,15 @@ def _of_target(target: str) -> list[Finding]:
     place = application.target()
     found = right("application", f"{place.file or place.module}:{place.variable}")
     triggers = application.registry.names()
-    return [found, *check_application(application), *_of_client(application.client, triggers)]
+    return [found, *_settings(), *check_application(application), *_of_client(application.client, triggers)]
+
+
+def _settings() -> list[Finding]:
+    try:
+        resolve({})
+    except OpwrightError as error:
+        return [refused("settings", error)]
+    return []
 
 
 def _of_address(url: str | None) -> list[Finding]:

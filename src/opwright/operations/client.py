@@ -44,6 +44,7 @@ class Client:
     def __init__(self, url: str, clock: Clock, schema: str) -> None:
         self.limits: dict[str, Limit] = {}  # of queues, by name
         self.surroundings: Callable[[], object | None] = _nothing  # the connection that a framework gives all code of a request
+        self.find: Callable[[str | None], Trigger[Any, Any] | None] = _nothing  # a trigger of the application, by its name
         self.asking: Asking = Call  # how submits are asked for; tests may have them carried out before they return
         self._wakers: list[Callable[[], None]] = []
         self._settle_at(url, clock, schema)
@@ -273,8 +274,8 @@ class Client:
                 task.result()[0].engine.abandon()
 
 
-def _nothing() -> None:
-    """No framework gives a connection."""
+def _nothing(*_: object) -> None:
+    """No framework gives a connection; no trigger is known."""
 
 
 async def _soon(answer: Callable[[], T]) -> T:

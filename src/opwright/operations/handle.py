@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from opwright.operations.call import Call
 from opwright.operations.payload import plain_value
 from opwright.operations.waiting import LONGEST, SHORTEST
 from opwright.store.operations import Ending
+from opwright.store.store import Store
 
 if TYPE_CHECKING:
     from opwright.operations.client import Client
@@ -73,13 +74,16 @@ class Handle(Generic[R]):
         return Call("result()", lambda: self._result(timeout))
 
     def cancel(self) -> Call[bool]:
-        """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended already."""
+        """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended already.
+
+        Raises OperationNotFound.
+        """
         return Call("cancel()", self._cancel)
 
     def resume(self, value: Any = None) -> Call[bool]:
         """Give a value to its next ``operation.wait()``; if it waits now, it goes on at once. False when it had ended already.
 
-        Raises InvalidOperation for a value that has no form in JSON.
+        Raises InvalidOperation for a value that has no form in JSON, OperationNotFound.
         """
         text = plain_value("value", value)
         return self._client.asking("resume()", lambda: self._resume(text))
@@ -103,16 +107,17 @@ class Handle(Generic[R]):
         """The changes of its status, as a look now and then sees them, and every line of its log, until it has ended."""
         store = await self._client.store()
         seen: Status | None = None
-        position, pause = 0, SHORTEST
-        while seen is None or not seen.ended:
+        position, pause, looks = 0, SHORTEST, 2  # one more look after the end: its last words may come behind it
+        while looks:
             operation = await store.operations.get(self.id)
             for note in await store.operations.notes(self.id, position):
                 position, pause = note.id, SHORTEST
                 yield Update(moment(note.at), operation.status, note.text, note.fraction)
-            if operation.status is not seen:
+            if operation.status is not seen and not (operation.status.ended and looks == 2):
                 seen, pause = operation.status, SHORTEST
                 yield Update(_changed(operation), seen)
-            await asyncio.sleep(0 if seen.ended else pause)
+            looks -= operation.status.ended
+            await asyncio.sleep(pause if looks else 0)
             pause = min(pause * 1.5, LONGEST)
 
     async def _get(self) -> Operation:
@@ -125,12 +130,18 @@ class Handle(Generic[R]):
         store = await self._client.store()
         answer = await store.operations.cancel(self.id, "cancelled by its submitter")
         self._client.wake()
-        return answer != "nothing"
+        return answer != "nothing" or await self._had_ended(store)
 
     async def _resume(self, value: str) -> bool:
-        found = await (await self._client.store()).operations.resume(self.id, value)
+        store = await self._client.store()
+        found = await store.operations.resume(self.id, value)
         self._client.wake()
-        return found
+        return found or await self._had_ended(store)
+
+    async def _had_ended(self, store: Store) -> bool:
+        """False, for there is nothing more to do. Raises OperationNotFound when there is no such operation."""
+        await store.operations.get(self.id)
+        return False
 
     async def _retry(self) -> Handle[R]:
         again = await (await self._client.store()).operations.retry(self.id)
@@ -138,12 +149,14 @@ class Handle(Generic[R]):
         return Handle(self._client, again, self._trigger)
 
     async def _children(self) -> list[Handle[Any]]:
-        found = await (await self._client.store()).operations.children(self.id)
-        return [Handle(self._client, child) for child in found]
+        return self._handles(await (await self._client.store()).operations.children(self.id))
 
     async def _predecessors(self) -> list[Handle[Any]]:
-        found = await (await self._client.store()).operations.predecessors(self.id)
-        return [Handle(self._client, one) for one in found]
+        return self._handles(await (await self._client.store()).operations.predecessors(self.id))
+
+    def _handles(self, found: Mapping[int, str | None]) -> list[Handle[Any]]:
+        """With their triggers, which know the types of their results."""
+        return [Handle(self._client, one, self._client.find(trigger)) for one, trigger in found.items()]
 
     async def _result(self, timeout: float | None) -> R:
         waiting = await self._client.waiting()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opwright.errors import ConfigurationError
 from opwright.model.limit import Limit
 from opwright.model.queue import QueueStanding
 from opwright.operations.call import Call
@@ -19,8 +20,8 @@ class Queue:
     def __init__(self, client: Client, name: str, limit: Limit | None = None) -> None:
         self.name = checked_name("queue", name)
         self._client = client
-        if limit is not None:
-            client.limits[name] = limit
+        if limit is not None and client.limits.setdefault(self.name, limit) != limit:
+            raise ConfigurationError(f"queue {name!r}: it has another limit already, {client.limits[name]}, not {limit}")
 
     def __repr__(self) -> str:
         return f"<queue {self.name}>"

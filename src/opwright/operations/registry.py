@@ -46,9 +46,9 @@ class Registry:
         """Undo that."""
         await self.preparations.tear_down()
 
-    def find(self, trigger: str) -> Trigger[Any, Any] | None:
+    def find(self, trigger: str | None) -> Trigger[Any, Any] | None:
         """The trigger of that name, if there is one."""
-        return self._triggers.get(trigger)
+        return None if trigger is None else self._triggers.get(trigger)
 
     def get(self, trigger: str) -> Trigger[Any, Any]:
         """The trigger of that name. Raises UnknownTrigger, which lists those there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from opwright.workers.current import Current, current
 if TYPE_CHECKING:
     from opwright.operations.client import Client
     from opwright.operations.registry import Registry
+    from opwright.operations.trigger import Trigger
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -108,7 +110,16 @@ def _handed(registry: Registry, operation: Operation) -> HandedBack:
     plain = None if operation.result is None else msgspec.json.decode(operation.result)
     assert operation.ended is not None  # noqa: S101 - a hand-back is written with the end
     return HandedBack(
-        operation.id, operation.trigger, operation.status, msgspec.json.decode(operation.inputs),
+        operation.id, operation.trigger, operation.status, _inputs(trigger, operation.inputs),
         plain if trigger is None else trigger.result.decode(operation.result),
         operation.error, operation.attempt, operation.submitted, operation.ended,
     )  # fmt: skip
+
+
+def _inputs(trigger: Trigger[Any, Any] | None, text: str) -> dict[str, Any]:
+    """As the trigger got them; plain where there is none any more that they fit."""
+    if trigger is not None:
+        with suppress(msgspec.ValidationError):
+            return trigger.inputs.decode(text)
+    plain: dict[str, Any] = msgspec.json.decode(text)
+    return plain

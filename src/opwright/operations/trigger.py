@@ -73,8 +73,10 @@ class Trigger(Generic[P, R]):
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Call[Handle[R]]:
         """Make an operation of a call: ``await`` it, or ``.now()`` from synchronous code.
 
-        Raises InvalidOperation at once when the inputs do not fit; nothing is stored then.
+        Raises InvalidOperation at once when the inputs do not fit, ConfigurationError when no host could store its result;
+        nothing is written then.
         """
+        _ = self.result  # what would stop every host is refused here
         return self.client.submit(self, self.inputs.encode(args, kwargs), self.request)
 
     def submit_many(
@@ -89,7 +91,9 @@ class Trigger(Generic[P, R]):
         ``then``: a trigger of which one operation, with ``then_inputs``, follows them all, as with ``options(after=…)``.
         """
         texts = [self._item(number, one) for number, one in enumerate(inputs)]
-        follower = None if then is None else (then, then.inputs.encode((), then_inputs or {}))
+        if then is not None and not isinstance(then, Trigger):
+            raise InvalidOperation(f"then: {then!r} is no trigger", field="then")
+        follower = None if then is None else (then, then.inputs.encode((), dict(then_inputs or {})))
         return self.client.submit_many(self, texts, self.request, follower)
 
     def _item(self, number: int, one: object) -> str:

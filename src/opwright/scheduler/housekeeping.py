@@ -75,7 +75,7 @@ class Housekeeping(Service):
                 break  # another host is at it
         if count:
             self._returned()
-            logger.warning("took over %d operations of hosts that died", count)
+            logger.warning("took over %s of hosts that died", "1 operation" if count == 1 else f"{count} operations")
         return count
 
     async def fail_unknown(self) -> set[int]:

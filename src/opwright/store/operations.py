@@ -53,13 +53,13 @@ class Operations:
         self._engine.notify()
         return again
 
-    async def children(self, operation: int) -> list[int]:
-        """What was submitted while an operation ran."""
-        return [row["id"] for row in await self._engine.run("children", operation=operation)]
+    async def children(self, operation: int) -> dict[int, str | None]:
+        """What was submitted while an operation ran: ids, and their triggers."""
+        return {row["id"]: row["trigger"] for row in await self._engine.run("children", operation=operation)}
 
-    async def predecessors(self, operation: int) -> list[int]:
-        """What an operation follows."""
-        return [row["predecessor"] for row in await self._engine.run("predecessors", operation=operation)]
+    async def predecessors(self, operation: int) -> dict[int, str | None]:
+        """What an operation follows: ids, and their triggers as far as they are known."""
+        return {row["id"]: row["trigger"] for row in await self._engine.run("predecessors", operation=operation)}
 
     async def get(self, operation: int) -> Operation:
         """One operation. Raises OperationNotFound."""

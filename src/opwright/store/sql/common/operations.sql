@@ -39,8 +39,9 @@ from opwright.operations o where o.id = :operation
 
 -- name: children
 -- What was submitted while an operation ran.
-select id from opwright.operations where parent = :operation order by id
+select id, trigger from opwright.operations where parent = :operation order by id
 
 -- name: predecessors
 -- What an operation follows.
-select predecessor from opwright.predecessors where operation = :operation order by predecessor
+select p.predecessor as id, o.trigger from opwright.predecessors p left join opwright.operations o on o.id = p.predecessor
+where p.operation = :operation order by p.predecessor

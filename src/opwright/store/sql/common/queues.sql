@@ -5,7 +5,7 @@ on conflict (name) do update set paused = coalesce(opwright.queues.paused, exclu
 
 -- name: resume_queue
 -- A queue is claimed from again.
-update opwright.queues set paused = null where name = :queue
+delete from opwright.queues where name = :queue
 
 -- name: queue_standings
 -- Each queue that holds something, or is known: what is ready, due later, limited, behind others, running, and since when paused.

@@ -120,7 +120,8 @@ delete from opwright.claimed
 where host = :host and (operation, token) in (select operation, token from temp.given) returning operation
 
 -- name: note
--- What running operations say of themselves. Of an attempt's progress only the newest line is kept. Fenced like every write.
+-- What running operations say of themselves. Fenced like every write. Of an attempt's progress only the newest line is kept; the old
+-- one goes when the new one is in, because the highest id would be given out again, and whoever follows reads on from an id.
 delete from temp.given;
 insert into temp.given (operation, token, attempt, kind, error, fraction, begun)
 select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.a'), json_extract(value, '$.k'),
@@ -130,11 +131,11 @@ delete from temp.given where not exists (
   select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token)
   and not exists (select 1 from opwright.outcomes e
     where e.operation = given.operation and e.status = 1 and e.attempt = given.attempt);
-delete from opwright.operationstatus where kind = 4 and operation in (select operation from temp.given where kind = 4)
-  and exists (select 1 from temp.given g where g.kind = 4 and g.operation = opwright.operationstatus.operation
-    and g.attempt = opwright.operationstatus.attempt);
 insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
-select operation, begun, attempt, kind, error, fraction from temp.given order by rowid returning operation
+select operation, begun, attempt, kind, error, fraction from temp.given order by rowid;
+delete from opwright.operationstatus where kind = 4 and operation in (select operation from temp.given where kind = 4)
+  and id < (select max(n.id) from opwright.operationstatus n where n.operation = opwright.operationstatus.operation
+    and n.kind = 4 and n.attempt = opwright.operationstatus.attempt) returning operation
 
 -- name: uncommitted
 -- Claims whose end a trigger has written in a transaction of its caller's, and that still stand. Whoever can write here knows that
