@@ -376,7 +376,7 @@ class Scheduler(Service):
 def _tell(claim: Claim, verdict: Verdict) -> None:
     """What went wrong, in a line of the log; all of it stands in the database."""
     if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED:
-        logger.warning("operation %s (%s) failed: %s", claim.operation, claim.trigger, verdict.error)
+        logger.info("operation %s (%s) failed: %s", claim.operation, claim.trigger, (verdict.error or "").partition("\n")[0])
     elif isinstance(verdict, Postpone) and verdict.note is not None and verdict.reason is not DelayReason.WAIT:
         error = verdict.note.partition("\n")[0]
         logger.info("operation %s (%s), again in %.3g s: %s", claim.operation, claim.trigger, verdict.delay, error)
