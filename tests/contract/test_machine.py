@@ -429,7 +429,9 @@ class QueueMachine(RuleBasedStateMachine):
         twin.errors, twin.deaths = verdict.errors, verdict.deaths
         if isinstance(verdict, Postpone):
             twin.go(Status.WAIT if verdict.reason is DelayReason.WAIT else Status.PENDING, "delayed")
-            hastened = verdict.reason is DelayReason.WAIT and twin.id in self.requests  # to be cancelled at once, not when it is due
+            hastened = (
+                verdict.reason is DelayReason.WAIT and twin.id in self.requests
+            )  # to be cancelled at once, not when it is due
             twin.due = 0 if hastened else self.now + round(verdict.delay * SECOND)
         else:
             twin.go(Status.PENDING, "ready")

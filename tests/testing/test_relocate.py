@@ -17,6 +17,11 @@ def address(folder: Path, name: str = "test") -> str:
     return f"sqlite:///{folder / name}.db"
 
 
+def sqlite_threads() -> set[threading.Thread]:
+    """Those of any database; tests before may have left some to their own loops."""
+    return {thread for thread in threading.enumerate() if "sqlite" in thread.name}
+
+
 async def test_within_the_block_operations_are_on_the_other_database(database_url: str) -> None:
     """Submits, handles, lists: all of it, on both engines."""
     async with relocated(shop.ops, database_url) as ops:
@@ -37,32 +42,34 @@ async def test_triggers_with_options_move_too(tmp_path: Path) -> None:
 
 def test_synchronous_tests_write_a_plain_with(tmp_path: Path) -> None:
     """What `.now()` opened is closed at the end of the block: no thread of a database is left."""
-    before = {thread for thread in threading.enumerate() if "sqlite" in thread.name}
+    before = sqlite_threads()
     with relocated(shop.ops, address(tmp_path)):
         handle = shop.render.submit("cat").now()
         assert handle.status().now() is Status.PENDING
-    assert {thread for thread in threading.enumerate() if "sqlite" in thread.name} <= before
+    assert sqlite_threads() <= before
     assert shop.ops.client.url == PRODUCTION
 
 
 async def test_a_coroutine_opens_and_closes_its_own(tmp_path: Path) -> None:
     """A plain `with` could not close what the event loop has opened, so it is refused and says what to write."""
+    before = sqlite_threads()
     with pytest.raises(RuntimeError, match="async with relocated"), relocated(shop.ops, address(tmp_path)):
         pass  # pragma: no cover
     async with relocated(shop.ops, address(tmp_path)):
         await shop.render.submit("cat")
         await asyncio.to_thread(lambda: shop.render.submit("dog").now())
-    assert not [thread for thread in threading.enumerate() if "sqlite" in thread.name]
+    assert sqlite_threads() <= before
 
 
 def test_what_a_loop_has_opened_is_closed_by_the_fixture_around_it(tmp_path: Path) -> None:
     """A plain fixture around asynchronous tests: their loop may be open or closed by then."""
+    before = sqlite_threads()
     with relocated(shop.ops, address(tmp_path)):
         asyncio.run(_submit("closed"))
         loop = asyncio.new_event_loop()
         loop.run_until_complete(_submit("open"))
     loop.close()
-    for thread in [thread for thread in threading.enumerate() if "sqlite" in thread.name]:
+    for thread in sqlite_threads() - before:
         thread.join(5)
         assert not thread.is_alive()
 

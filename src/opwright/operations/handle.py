@@ -18,7 +18,6 @@ from opwright.operations.call import Call
 from opwright.operations.payload import plain_value
 from opwright.operations.waiting import LONGEST, SHORTEST
 from opwright.store.operations import Ending
-from opwright.store.store import Store
 
 if TYPE_CHECKING:
     from opwright.operations.client import Client
@@ -74,16 +73,13 @@ class Handle(Generic[R]):
         return Call("result()", lambda: self._result(timeout))
 
     def cancel(self) -> Call[bool]:
-        """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended already.
-
-        Raises OperationNotFound.
-        """
+        """Cancel it: at once when nobody has begun it, else by asking its host. False when it had ended, or never came to be."""
         return Call("cancel()", self._cancel)
 
     def resume(self, value: Any = None) -> Call[bool]:
-        """Give a value to its next ``operation.wait()``; if it waits now, it goes on at once. False when it had ended already.
+        """Give a value to its next ``operation.wait()``; if it waits now, it goes on at once.
 
-        Raises InvalidOperation for a value that has no form in JSON, OperationNotFound.
+        False when it had ended, or was never committed. Raises InvalidOperation for a value that has no form in JSON.
         """
         text = plain_value("value", value)
         return self._client.asking("resume()", lambda: self._resume(text))
@@ -130,18 +126,13 @@ class Handle(Generic[R]):
         store = await self._client.store()
         answer = await store.operations.cancel(self.id, "cancelled by its submitter")
         self._client.wake()
-        return answer != "nothing" or await self._had_ended(store)
+        return answer != "nothing"
 
     async def _resume(self, value: str) -> bool:
         store = await self._client.store()
         found = await store.operations.resume(self.id, value)
         self._client.wake()
-        return found or await self._had_ended(store)
-
-    async def _had_ended(self, store: Store) -> bool:
-        """False, for there is nothing more to do. Raises OperationNotFound when there is no such operation."""
-        await store.operations.get(self.id)
-        return False
+        return found
 
     async def _retry(self) -> Handle[R]:
         again = await (await self._client.store()).operations.retry(self.id)
