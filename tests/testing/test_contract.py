@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opwright.clock import Clock
+from opwright.errors import ConfigurationError
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.statements import Statement
 from opwright.testing.contract import EngineContract, MakeEngine
@@ -56,5 +57,5 @@ def test_a_subclass_without_an_address_says_what_is_missing() -> None:
     class TestNothing(EngineContract):
         pass
 
-    with pytest.raises(NotImplementedError, match="TestNothing needs a fixture `url`"):
+    with pytest.raises(ConfigurationError, match="TestNothing needs a fixture `url`"):
         EngineContract.url.__wrapped__(TestNothing())  # type: ignore[attr-defined]

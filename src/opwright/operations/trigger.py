@@ -90,6 +90,7 @@ class Trigger(Generic[P, R]):
 
         ``then``: a trigger of which one operation, with ``then_inputs``, follows them all, as with ``options(after=…)``.
         """
+        _ = self.result  # as in `submit`
         texts = [self._item(number, one) for number, one in enumerate(inputs)]
         if then is not None and not isinstance(then, Trigger):
             raise InvalidOperation(f"then: {then!r} is no trigger", field="then")

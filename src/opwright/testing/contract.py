@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from opwright.clock import MILLISECOND, SECOND, Clock, TurnedClock
-from opwright.errors import KeyTaken
+from opwright.errors import ConfigurationError, KeyTaken
 from opwright.model.claim import Claim, End, Verdict, after_death, after_error, hand_back
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
@@ -103,7 +103,7 @@ class EngineContract:
     @pytest.fixture
     def url(self) -> str:
         """The address of an empty database."""
-        raise NotImplementedError(f"{type(self).__name__} needs a fixture `url`, with the address of an empty database")
+        raise ConfigurationError(f"{type(self).__name__} needs a fixture `url`, with the address of an empty database")
 
     @pytest.fixture
     def engine(self, url: str) -> MakeEngine:

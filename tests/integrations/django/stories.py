@@ -234,11 +234,11 @@ def addresses() -> None:
         ),
         (postgresql | {"HOST": "::1", "OPTIONS": {"pool": True, "assume_role": "r"}}, "postgresql://[::1]/app?role=r"),
         (postgresql | {"HOST": "/run/pg", "PORT": "5433"}, "postgresql:///app?host=%2Frun%2Fpg&port=5433"),
-        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/a b.db"}, "sqlite:////tmp/a b.db"),
+        ({"ENGINE": "django.db.backends.sqlite3", "NAME": "/data/a b.db"}, "sqlite:////data/a b.db"),
     ]
     for settings, url in expected:
         assert address_of(_connection(settings)) == url
-    raises(Exception, "names its file by the URI", address_of, _connection({**expected[-1][0], "NAME": "file:/tmp/x"}))
+    raises(Exception, "names its file by the URI", address_of, _connection({**expected[-1][0], "NAME": "file:/data/x"}))
     oracle = _connection(postgresql)
     oracle.vendor, oracle.display_name = "oracle", "Oracle"
     raises(Exception, "is Oracle, and Opwright keeps operations in PostgreSQL or SQLite", address_of, oracle)
