@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -422,6 +423,22 @@ def test_arguments_that_do_not_fit_are_refused(args: Any, kwargs: Any, named: st
         Inputs("two", two).encode(args, kwargs)
     assert refusal.value.field == named
     assert "two" in str(refusal.value)
+
+
+def test_an_input_that_goes_by_its_name_only_is_refused_by_its_place() -> None:
+    def shrunk(photo: str, *, width: int) -> None: ...
+
+    inputs = Inputs("shrunk", shrunk)
+    with pytest.raises(InvalidOperation, match="shrunk: too many positional arguments"):
+        inputs.encode(("cat.jpg", 640), {})
+    assert inputs.encode(("cat.jpg",), {"width": 640}) == '{"photo":"cat.jpg","width":640}'
+
+
+def test_inputs_are_stored_in_the_order_of_the_parameters() -> None:
+    def shrunk(photo: str, width: int) -> None: ...
+
+    given = MappingProxyType({"width": 640, "photo": "cat.jpg"})  # any mapping will do
+    assert Inputs("shrunk", shrunk).encode((), given) == '{"photo":"cat.jpg","width":640}'
 
 
 def test_the_error_of_a_misfit_lists_the_inputs() -> None:

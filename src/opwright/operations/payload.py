@@ -36,17 +36,30 @@ class Inputs:
         self._type = msgspec.defstruct(f"{trigger} inputs", fields, forbid_unknown_fields=True, kw_only=True)
         self._decoder = _decoder(trigger, self._type)
         self._names = tuple(self._signature.parameters)
+        self._keys = frozenset(self._names)
+        by_name = any(one.kind is inspect.Parameter.KEYWORD_ONLY for one in self._signature.parameters.values())
+        self._places = None if by_name else len(self._names)  # how many arguments in order are all of them
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The arguments of a call as JSON text. Raises InvalidOperation, which names the field."""
+        values = self._bound(args, kwargs)
+        _fits(self._trigger, _convert, values, self._type)
+        text = _checked(self._trigger, values)
+        _fits(
+            self._trigger, self._decoder.decode, text
+        )  # as the worker will read it; `convert` takes ready-made objects on trust
+        return text
+
+    def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments by name. When all are there the signature need not be asked, which took a third of the time of a row."""
+        if not kwargs and len(args) == self._places:
+            return dict(zip(self._names, args, strict=True))
+        if not args and kwargs.keys() == self._keys:
+            return {name: kwargs[name] for name in self._names}
         try:
-            values = self._signature.bind(*args, **kwargs).arguments
+            return self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise self._misfit(str(error)) from None
-        text = _checked(self._trigger, lambda: msgspec.convert(values, self._type, from_attributes=True), values)
-        # What the worker will read; the conversion above takes ready-made objects on trust.
-        _fits(self._trigger, lambda: self._decoder.decode(text))
-        return text
 
     def decode(self, text: str) -> dict[str, Any]:
         """The stored text as arguments; parameters that were left out are left to the function's defaults.
@@ -83,8 +96,9 @@ class Result:
     def encode(self, value: Any) -> str | None:
         """A returned value as text, None as nothing. Raises InvalidOperation."""
         what = f"the result of {self._trigger}"
-        text = _checked(what, lambda: msgspec.convert(value, self._kind, from_attributes=True), {"result": value}, single=True)
-        _fits(what, lambda: self._decoder.decode(text))
+        _fits(what, _convert, value, self._kind)
+        text = _checked(what, {"result": value}, single=True)
+        _fits(what, self._decoder.decode, text)
         return None if value is None else text
 
     def decode(self, text: str | None) -> Any:
@@ -92,9 +106,12 @@ class Result:
         return None if text is None else self._decoder.decode(text)
 
 
-def _checked(what: str, convert: Callable[[], Any], values: Mapping[str, Any], *, single: bool = False) -> str:
-    """The values as JSON text, if they are what their types say and can be stored."""
-    _fits(what, convert)
+def _convert(value: Any, kind: Any) -> Any:
+    return msgspec.convert(value, kind, from_attributes=True)
+
+
+def _checked(what: str, values: Mapping[str, Any], *, single: bool = False) -> str:
+    """The values as JSON text, if it can be stored."""
     try:
         data = _encoder.encode(values["result"] if single else values)
         if len(data) > LARGEST:
@@ -106,9 +123,10 @@ def _checked(what: str, convert: Callable[[], Any], values: Mapping[str, Any], *
         raise _refused(*_explain(what, values, error)) from None
 
 
-def _fits(what: str, read: Callable[[], Any]) -> None:
+def _fits(what: str, read: Callable[..., Any], *given: Any) -> None:
+    """Whether the values are what their types say. Raises InvalidOperation."""
     try:
-        read()
+        read(*given)
     except msgspec.ValidationError as error:
         field = _FIELD.search(str(error))
         raise _refused(
@@ -233,4 +251,4 @@ def _refuse_foreign(info: Any) -> None:
 
 def plain_value(what: str, value: Any) -> str:
     """Any value as JSON text. Raises InvalidOperation."""
-    return _checked(what, lambda: None, {"result": value}, single=True)
+    return _checked(what, {"result": value}, single=True)

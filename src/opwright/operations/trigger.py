@@ -99,12 +99,14 @@ class Trigger(Generic[P, R]):
 
     def _item(self, number: int, one: object) -> str:
         """One of many inputs; an error says which."""
-        if not isinstance(one, Mapping | tuple | list):
-            raise InvalidOperation(f"item {number}: {one!r} is neither a mapping by name nor a tuple by position")
         try:
-            return self.inputs.encode((), one) if isinstance(one, Mapping) else self.inputs.encode(tuple(one), {})
+            if isinstance(one, tuple | list):
+                return self.inputs.encode(tuple(one), {})
+            if isinstance(one, Mapping):
+                return self.inputs.encode((), one)
         except InvalidOperation as error:
             raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
+        raise InvalidOperation(f"item {number}: {one!r} is neither a mapping by name nor a tuple by position")
 
     def options(
         self,
