@@ -13,7 +13,7 @@ import msgspec
 import psutil
 
 from benchmarks.application import Application
-from opwright import Host
+from opwright import Handle, Host
 from opwright.settings import Overrides
 
 WARM_UP = 500  # operations, so that statements are prepared and triggers measured before the clock starts
@@ -60,6 +60,11 @@ async def warm_up(application: Application) -> None:
 async def drained(application: Application, count: int) -> float:
     """Submit in one transaction; the seconds from its commit until every operation has ended."""
     last = (await application.nothing.submit_many([(number,) for number in range(count)]))[-1]
+    return await ended(application, last)
+
+
+async def ended(application: Application, last: Handle[None]) -> float:
+    """The seconds until every operation has ended; ``last`` was submitted last."""
     committed = time.perf_counter()
     await last.result()
     seconds = time.perf_counter() - committed

@@ -135,6 +135,39 @@ async def test_two_schemas_have_two_gates(contract_url: str, clock: TurnedClock)
     assert len(gates) == 3
 
 
+# ----------------------------------------------------------------------------------------------- statements
+
+
+async def test_a_statement_is_parsed_and_planned_once(store: Store, host: Member) -> None:
+    """Not at each call: the server knows it by name, and has a plan that serves all values."""
+    for _ in range(8):
+        await submit(store)
+        await host.claim()
+    for lane, table in ((Lane.CLIENT, "operations"), (Lane.CLAIM, "ready")):
+        rows = await prepared(store, lane)
+        assert any(table in row["statement"] and row["generic_plans"] for row in rows), lane
+
+
+async def test_a_migration_that_changes_the_view_stops_nobody_for_long(store: Store, raw: Raw) -> None:
+    """A statement prepared before cannot return other columns: its connection is replaced."""
+    (one,) = await submit(store)
+    await store.operations.get(one)
+    view = await raw.fetchval("select pg_get_viewdef('opwright.overview')")
+    await raw.execute(f"drop view opwright.overview; create view opwright.overview as select 1 as fresh, o.* from ({view[:-1]}) o")
+    with pytest.raises(StoreConflict):
+        await store.engine.run("operation", operation=one)
+    ((fresh, *_),) = await store.engine.run("operation", operation=one)
+    assert fresh == 1
+
+
+async def prepared(store: Store, lane: Lane) -> list[Any]:
+    """What a lane's connection has prepared, and how it was planned."""
+    assert isinstance(store.engine, PostgresEngine)
+    async with store.engine._lane(lane).connection() as connection:
+        rows: list[Any] = await connection.raw.fetch("select * from pg_prepared_statements")
+    return rows
+
+
 # ---------------------------------------------------------------------------------------------------- races
 
 

@@ -23,7 +23,7 @@ from opwright.operations.transaction import joined_connection
 from opwright.operations.trigger import Trigger
 from opwright.operations.waiting import Waiting
 from opwright.store import submits
-from opwright.store.engine import Plan, call
+from opwright.store.engine import Plan
 from opwright.store.foreign import Foreign, recognise
 from opwright.store.store import Store, engine_for
 
@@ -223,7 +223,7 @@ class Client:
     def _told(self, foreign: Foreign, plan: Plan[Any], request: Request) -> Plan[Any]:
         """The plan whose notification goes after the caller's commit, or in one of its statements; decided when it is played."""
         if request.notify and not (self._can_tell() and foreign.after_commit(self._tell)):
-            return _notified(plan)
+            return submits.told(plan)
         return plan
 
     def _can_tell(self) -> bool:
@@ -287,12 +287,6 @@ def _plan(operation: NewOperation, request: Request) -> Plan[int]:
         return (yield from submits.submit_keyed(operation, request.on_conflict))
     yield from submits.submit([operation])
     return operation.id
-
-
-def _notified(plan: Plan[Any]) -> Plan[Any]:
-    answer = yield from plan
-    yield call("notify_within")
-    return answer
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,4 +1,4 @@
-"""Debounced notifications: the first goes at once, those that come while it is on its way become one."""
+"""Debounced notifications: the first goes at once, those that come soon after it become one."""
 
 from __future__ import annotations
 
@@ -8,30 +8,44 @@ from collections.abc import Awaitable, Callable
 from opwright.errors import StoreError
 from opwright.telemetry import logger
 
+REST = 0.003  # seconds between two; one for each of many submits in a row would cost half as much as the submits
+
 
 class Notifier:
     """Sends "there is something to look at". A lost one costs at most a heartbeat, because polling stays underneath."""
 
-    def __init__(self, deliver: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, deliver: Callable[[], Awaitable[None]], rest: float = REST) -> None:
         self._deliver = deliver
+        self._rest = rest
         self._due = False
         self._task: asyncio.Task[None] | None = None
+        self._resting: asyncio.TimerHandle | None = None
 
     def send(self) -> None:
         """Send one soon."""
         self._due = True
-        if self._task is None or self._task.done():
+        if self._task is None and self._resting is None:
             self._task = asyncio.create_task(self._run(), name="opwright notifier")
 
     async def close(self) -> None:
         """Wait until what is due has gone."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._rested()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=2)
 
     async def _run(self) -> None:
-        while self._due:
-            self._due = False
-            try:
-                await self._deliver()
-            except StoreError as error:
-                logger.debug("a notification was not sent: %s", error)
+        self._due = False
+        try:
+            await self._deliver()
+        except StoreError as error:
+            logger.debug("a notification was not sent: %s", error)
+        finally:
+            self._task = None
+            self._resting = asyncio.get_running_loop().call_later(self._rest, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._due:
+            self.send()

@@ -101,7 +101,10 @@ class _Lane:
 
 
 class _Connection:
-    """A connection and the statements it has prepared: a prepared statement called directly costs two thirds of a ``fetch``."""
+    """A connection and the statements it has prepared: a prepared statement called directly costs two thirds of a ``fetch``.
+
+    Each has a name. Without the driver's cache a statement has none unless it is given one, and is parsed and planned at each call.
+    """
 
     def __init__(self, raw: Any, *, prepares: bool) -> None:
         self.raw = raw
@@ -114,7 +117,8 @@ class _Connection:
             return await self.raw.fetch(part.sql, *arguments)  # type: ignore[no-any-return]
         prepared = self._prepared.get(part.sql)
         if prepared is None:
-            prepared = self._prepared[part.sql] = await self.raw.prepare(part.sql)
+            prepared = await self.raw.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
+            self._prepared[part.sql] = prepared
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
 
     def sound(self) -> bool:
@@ -322,6 +326,8 @@ def _harmless(error: BaseException) -> bool:
     """Whether the connection is as good as before: a plan refused, or the server refused one statement."""
     if isinstance(error, OpwrightError):
         return True
+    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration changed what its statements return
+        return False
     return isinstance(error, asyncpg.PostgresError) and not _is_gone(error.sqlstate or "")
 
 
@@ -340,7 +346,7 @@ def translate(error: Exception) -> StoreError:
         return DuplicateRow(text)
     if state[:2] in ("22", "23", "54"):  # data, constraint, limit: the row's own fault
         return RowRefused(text)
-    if state in ("40001", "40P01"):
+    if state in ("40001", "40P01") or isinstance(error, asyncpg.InvalidCachedStatementError):
         return StoreConflict(text)
     if _is_gone(state) or not isinstance(error, asyncpg.PostgresError):
         return StoreUnavailable(text)

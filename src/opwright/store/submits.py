@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ from opwright.model.submitter import hand_back_of
 from opwright.store.engine import Plan, call
 
 _encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
 MOST_TRIES = 3
 MOST_LOOKS = 10
 
@@ -29,12 +31,27 @@ def submit(operations: Sequence[NewOperation]) -> Plan[None]:
         (one,) = operations
         yield call(
             "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
-            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
+            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent, tell=False,
         )  # fmt: skip
         return
     yield call("submit", rows=_encode(operations).decode())
     if held := [operation for operation in operations if operation.held]:
         yield call("submit_bound", rows=_encode(held).decode())
+
+
+def told(plan: Plan[T]) -> Plan[T]:
+    """The plan, and a notification in its transaction: in its one statement if that can carry it, else in one more."""
+    carried = False
+    try:
+        step = next(plan)
+        while True:
+            if step.name == "submit_one":
+                step, carried = call(step.name, **step.values | {"tell": True}), True
+            step = plan.send((yield step))
+    except StopIteration as end:
+        if not carried:
+            yield call("notify_within")
+        return end.value  # type: ignore[no-any-return]
 
 
 def submit_keyed(operation: NewOperation, on_conflict: OnConflict) -> Plan[int]:

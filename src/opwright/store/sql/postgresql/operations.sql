@@ -23,12 +23,13 @@ queued as (
 select count(*) as landed from given
 
 -- name: submit_one
--- One operation that is ready at once, without a key: half the price of `submit`.
+-- One operation that is ready at once, without a key: half the price of `submit`. `tell` does what `notify_within` does.
 with kept as (
   insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
   values (:id, {now}, :origin, :priority, :trigger, :queue, cast(:inputs as json), cast(:options as json), :submitter, :parent))
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
+returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as text) end
 
 -- name: submit_keyed
 -- One operation with a key: all of it, or nothing when the key is held.

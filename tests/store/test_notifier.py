@@ -1,0 +1,60 @@
+"""Notifications: few, soon, and none forgotten."""
+
+import asyncio
+
+from opwright.errors import StoreUnavailable
+from opwright.store.notifier import Notifier
+
+
+class Listener:
+    """Counts what arrives; may be out of reach."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.came = asyncio.Event()
+
+    async def hear(self) -> None:
+        self.heard += 1
+        self.came.set()
+
+    async def refuse(self) -> None:
+        await self.hear()
+        raise StoreUnavailable("away")
+
+
+async def test_many_in_a_row_become_one_and_the_first_goes_at_once() -> None:
+    """Not one for each submit; what was due when everything closes has gone."""
+    listener = Listener()
+    notifier = Notifier(listener.hear, rest=60)
+    for _ in range(100):
+        notifier.send()
+        await listener.came.wait()
+        await asyncio.sleep(0)
+    assert listener.heard == 1
+    await notifier.close()
+    assert listener.heard == 2
+
+
+async def test_after_a_rest_the_next_one_goes() -> None:
+    """Without anybody asking again."""
+    listener = Listener()
+    notifier = Notifier(listener.hear, rest=0.001)
+    notifier.send()
+    await listener.came.wait()
+    notifier.send()
+    listener.came.clear()
+    await listener.came.wait()
+    assert listener.heard == 2
+    await notifier.close()
+
+
+async def test_one_that_was_not_sent_stops_none_after_it() -> None:
+    """The database may be away for a moment."""
+    listener = Listener()
+    notifier = Notifier(listener.refuse, rest=0)
+    for number in range(1, 4):
+        notifier.send()
+        await listener.came.wait()
+        listener.came.clear()
+        assert listener.heard == number
+    await notifier.close()
