@@ -1,6 +1,5 @@
 """How wrong the clock of a host is: a file that the processes of ``tests.kit.skewed`` read each time they ask for the time."""
 
-import os
 from pathlib import Path
 
 HOUR = 3600  # seconds
@@ -23,4 +22,4 @@ class Wall:
         """Let it be wrong by so many seconds from now on."""
         fresh = self._file.with_suffix(".new")
         fresh.write_text(str(seconds))
-        os.replace(fresh, self._file)
+        fresh.replace(self._file)

@@ -1,4 +1,4 @@
-"""The application on a machine whose clock is wrong: by as many seconds as a file of its host says, which may change meanwhile."""
+"""The application on a machine whose clock is wrong: by as many seconds as a file of its host says, which may change."""
 
 import os
 import time
