@@ -76,6 +76,7 @@ async def test_a_begun_winner_is_not_replaced(store: Store, host: Member) -> Non
     assert await query(store, "select count(*) from opwright.operations") == [(1,)]
 
 
+@pytest.mark.fault("F54")
 async def test_a_winner_that_waits_for_its_retry_is_replaced(store: Store, host: Member) -> None:
     """Between two attempts nobody holds the operation, so it may be replaced."""
     old = await keyed(store)
@@ -86,6 +87,7 @@ async def test_a_winner_that_waits_for_its_retry_is_replaced(store: Store, host:
     assert ids(await host.claim()) == [new]
 
 
+@pytest.mark.fault("F53")
 async def test_a_hundred_concurrent_submits_of_one_key_give_one_operation(open_store: OpenStore) -> None:
     """Whoever loses the race is told the winner; nothing is stored twice (F53)."""
     stores = [await open_store() for _ in range(4)]
@@ -116,6 +118,26 @@ async def test_of_many_that_replace_each_other_one_is_left(open_store: OpenStore
     assert set(found["ready"]) <= set(landed)
 
 
+@pytest.mark.fault("F54")
+async def test_what_becomes_ready_and_what_replaces_it_at_the_same_time_never_both_live(
+    store: Store, other: Store, host: Member, clock: TurnedClock
+) -> None:
+    """Of each pair one is left, ready and in possession of the key: the newer one, or the older one, which the newer is told."""
+    keys = [f"k{number}" for number in range(50)]
+    older = {key: await keyed(store, key) for key in keys}
+    for claim in await host.claim():
+        await host.end(claim, retry(claim, delay=1))
+    clock.turn(1)
+    replacing = (keyed(other, key, REPLACE) for key in keys)
+    _, *answers = await promptly(asyncio.gather(store.queue.promote(), *replacing, return_exceptions=True))
+    await store.queue.promote()
+    left = {key: answer.winner if isinstance(answer, KeyTaken) else answer for key, answer in zip(keys, answers, strict=True)}
+    assert dict(await query(store, "select key, operation from opwright.operation_keys")) == left
+    assert sorted((await places(store))["ready"]) == sorted(left.values())
+    assert sorted((await places(store))["outcomes"]) == sorted(one for key, one in older.items() if left[key] != one)
+    assert sorted(ids(await host.claim())) == sorted(left.values())
+
+
 @pytest.mark.parametrize("end", ENDS)
 async def test_the_key_is_free_after_any_end(store: Store, host: Member, end: End) -> None:
     """A key lives as long as its operation does."""
@@ -141,6 +163,7 @@ async def test_the_key_is_free_after_failing_unclaimed(store: Store) -> None:
     assert await keyed(store) != old
 
 
+@pytest.mark.fault("F54")
 async def test_the_key_is_held_between_attempts(store: Store, host: Member, clock: TurnedClock) -> None:
     """Retry, wait and hand-back are not ends: the key stays taken."""
     winner = await keyed(store)

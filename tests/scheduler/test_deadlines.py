@@ -4,7 +4,7 @@ from opwright.clock import TurnedClock
 from opwright.model.claim import Claim
 from opwright.model.options import Options
 from opwright.model.worker import Outcome
-from opwright.scheduler.deadlines import Deadlines
+from opwright.scheduler.deadlines import Deadlines, Watched
 from opwright.store.store import Store
 from tests.contract.kit import TRIGGER, operation
 from tests.scheduler.kit import bench, eventually
@@ -80,19 +80,27 @@ async def test_the_time_counts_from_the_begin(clock: TurnedClock) -> None:
 
 
 async def test_a_later_begin_gives_a_later_deadline(clock: TurnedClock) -> None:
-    """The next look is what is left of the timeout away; a clock that was set back gives no more than one timeout."""
+    """The next look is what is left of the timeout away."""
     host = Bench(clock)
     host.deadlines.watch(claim(7), 100.0)
     first = host.deadlines._timers[7].when()
     clock.turn(100)
     host.begun[7] = clock.now() - 40_000_000
-    host.deadlines._look(claim(7), 100.0)
+    host.deadlines._look(Watched(claim(7), 100.0))
     assert 59 < host.deadlines._timers[7].when() - first + 100 < 70
-    host.begun[7] = clock.now() + 10**15
-    host.deadlines._look(claim(7), 100.0)
-    assert 0 <= host.deadlines._timers[7].when() - first < 10
-    assert host.expired == []
     host.deadlines.clear()
+
+
+async def test_a_clock_that_was_set_back_gives_one_more_timeout_and_no_third(clock: TurnedClock) -> None:
+    """By an hour or a century: what was seen to run for its whole timeout has run for that long."""
+    host = Bench(clock)
+    host.begun[7] = clock.now()
+    host.deadlines.watch(claim(7), TINY)
+    clock.turn(-3600)
+    await host.looked()
+    assert host.expired == []
+    clock.turn(TINY)
+    await eventually(lambda: host.expired == [7], "its deadline")
 
 
 async def test_given_again_it_is_watched_once(clock: TurnedClock) -> None:

@@ -162,6 +162,26 @@ async def test_after_a_break_it_takes_a_whole_lease_again(store: Store, clock: T
     assert (await bench.row(victim.id)).state is HostState.ALIVE
 
 
+async def test_one_that_was_late_itself_is_no_judge_for_a_whole_lease(store: Store, clock: TurnedClock) -> None:
+    """The whole machine stood still, or only this process: whether the others are to blame it cannot know."""
+    victim = await join(store)
+    bench = await registered(store, clock)
+    for _ in range(5):
+        await bench.lease.run_once()
+        clock.turn(3)
+    assert bench.hosts.judged[-1]
+    bench.hosts.judged.clear()
+    clock.turn(100)
+    await bench.lease.run_once()
+    await victim.renew()
+    for _ in range(4):
+        clock.turn(3)
+        await victim.renew()
+        await bench.lease.run_once()
+    assert bench.hosts.judged == [False, False, False, False, True]
+    assert (await bench.row(victim.id)).state is HostState.ALIVE
+
+
 async def test_a_lapsed_lease_that_nobody_took_is_simply_renewed(store: Store, clock: TurnedClock) -> None:
     """The same host, the same claims: age alone takes nothing away."""
     bench = await registered(store, clock)

@@ -62,6 +62,17 @@ def test_nothing_waits_behind_a_slow_one() -> None:
     assert not filled(1, 1, quick=False).room(ahead=50)
 
 
+def test_a_clock_that_was_set_back_hides_nothing_that_is_stuck() -> None:
+    """It seems to begin in the future; nobody knows since when it runs, so nothing waits behind it."""
+    ledger = filled(1, 2, quick=True)
+    (held,) = ledger.begun()
+    assert held.begun is not None
+    assert not ledger.doubt(held.begun - 5, held.begun)
+    assert ledger.room(ahead=50)
+    assert ledger.doubt(held.begun - 5, held.begun - 1)
+    assert not ledger.room(ahead=50)
+
+
 @given(st.integers(1, 5), st.lists(st.integers(1, 30), max_size=40))
 def test_what_has_begun_is_always_the_first_in_order(slots: int, answers: list[int]) -> None:
     ledger = filled(slots, 20)

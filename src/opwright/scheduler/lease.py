@@ -72,9 +72,12 @@ class Lease(Service):
         """Renew the lease, and judge the others.
 
         A host judges only once its own renewals have gone through for a whole lease: after a restart of the database nobody
-        has renewed, and nobody is to blame.
+        has renewed, and nobody is to blame. It is the same when the whole machine has stood still: a host that is late itself
+        begins anew.
         """
         sent = self._clock.monotonic()
+        if not self.trusted():
+            self._unbroken_since = None
         try:
             renewal = await self._hosts.renew(self.host, judge=self._may_judge(sent), workers=self._workers())
         except Exception:

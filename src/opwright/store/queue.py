@@ -20,7 +20,7 @@ from opwright.telemetry import logger
 _encode = msgspec.json.Encoder().encode
 _options = msgspec.json.Decoder(Options).decode
 _waits = msgspec.json.Decoder(tuple[int, tuple[str, ...]]).decode
-LOST_AFTER = 3600 * SECOND
+LOST_AFTER = 3 * 3600 * SECOND  # an hour for a transaction; one for the clock of who submits, one for that of who looks
 _DEFAULTS = Options()
 
 Settlement = tuple[Claim, Verdict]

@@ -179,7 +179,8 @@ class Child(asyncio.Protocol):
 
     def unstick(self) -> None:
         """Nothing is to wait behind what was thought quick and is not."""
-        if self.ledger.doubt(_now() - LATE):
+        now = _now()
+        if self.ledger.doubt(now - LATE, now):
             self.recall()
 
     def retire(self) -> None:

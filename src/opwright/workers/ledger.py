@@ -64,9 +64,12 @@ class Ledger:
         if len(self._held) <= self.slots:
             held.begun = now
 
-    def doubt(self, since: int) -> bool:
-        """Take for slow what was thought quick and has run since before then; whether there was any."""
-        late = [held for held in self.begun() if held.quick and (held.begun or since) < since]
+    def doubt(self, since: int, now: int) -> bool:
+        """Take for slow what was thought quick and has run since before then; whether there was any.
+
+        What begins in the future runs since nobody knows when, because the clock was set back.
+        """
+        late = [held for held in self.begun() if held.quick and held.begun is not None and not since <= held.begun <= now]
         for held in late:
             held.quick = False
             self._slow += 1

@@ -1,0 +1,89 @@
+"""The page of faults is complete, every test that it names exists and runs, and every test of a fault stands in its row."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.docs.shown_by import ROOT, Function, ids_in, missing_tests, words_of
+
+PAGE = ROOT / "docs" / "faults.md"
+NUMBERS = [*range(1, 37), *range(38, 45), 53, 54, 58, *range(64, 75)]
+
+HEAD = ("| Fault | What goes wrong | What Opwright does | Shown by |", "|---|---|---|---|")
+ROW = re.compile(r"^\| F(\d+) \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault: its number, what goes wrong, what is done about it, and the cell that names its tests."""
+
+    number: int
+    wrong: str
+    done: str
+    shown_by: str
+
+
+def rows_of(page: str) -> list[Row]:
+    """Every fault on the page, in the order in which they stand."""
+    return [Row(int(number), *cells) for number, *cells in ROW.findall(page)]
+
+
+def faults_of(function: Function) -> Iterator[int]:
+    """The numbers of the faults that a test says it shows."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and words_of(decorator)[-1] == "fault":
+            yield from (int(str(ast.literal_eval(argument)).removeprefix("F")) for argument in decorator.args)
+
+
+def marked_tests() -> dict[int, list[str]]:
+    """Every test that bears the marker, by the number of its fault."""
+    found = defaultdict(list)
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            for number in faults_of(node) if isinstance(node, Function) else ():
+                found[number].append(f"{file.relative_to(ROOT)}::{node.name}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    """The faults as the page has them now."""
+    return rows_of(PAGE.read_text(encoding="utf-8"))
+
+
+def test_every_fault_stands_once_and_in_order(rows: list[Row]) -> None:
+    """The page has all that were listed, each a single time, and no line of its tables is passed over."""
+    assert [row.number for row in rows] == NUMBERS
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("|")]
+    assert [line for line in lines if line not in HEAD and not ROW.fullmatch(line)] == []
+
+
+def test_every_fault_is_told_in_words_of_its_own(rows: list[Row]) -> None:
+    """No cell is empty, and no two faults are the same."""
+    wrong = [row.wrong for row in rows]
+    assert all(row.wrong.strip() and row.done.strip() for row in rows)
+    assert sorted(wrong) == sorted(set(wrong))
+
+
+def test_every_named_test_exists_and_runs(rows: list[Row]) -> None:
+    """A test that the page names is defined in its file, and is neither skipped nor expected to fail."""
+    named = {row.number: missing_tests(ids_in(row.shown_by), ROOT) for row in rows}
+    assert {number: missing for number, missing in named.items() if missing} == {}
+
+
+def test_every_test_of_a_fault_stands_in_its_row(rows: list[Row]) -> None:
+    """Whoever marks a test with a fault finds it on the page."""
+    named = {row.number: ids_in(row.shown_by) for row in rows}
+    left_out = {number: [one for one in ids if one not in named.get(number, [])] for number, ids in marked_tests().items()}
+    assert {number: ids for number, ids in left_out.items() if ids} == {}
+
+
+def test_the_marker_is_read() -> None:
+    """One number or several, in one marker or in more."""
+    (function,) = ast.parse('@pytest.mark.fault("F41")\n@pytest.mark.fault("F4", "F07")\nasync def test(): ...\n').body
+    assert isinstance(function, Function)
+    assert list(faults_of(function)) == [41, 4, 7]
