@@ -105,6 +105,7 @@ async def test_a_worker_past_its_time_is_killed_and_replaced(frail: Frail, diary
         ("leave", (), "exited with code 3"),
         ("swell", (400,), "MiB of memory; worker_megabytes allows 200 MiB"),
     ],
+    ids=["segfault", "exit", "memory"],
 )
 async def test_an_operation_that_takes_its_worker_along_ends_failed_alone(  # noqa: PLR0917 - pytest hands over by name
     frail: Frail, diary: Diary, tables: Tables, way: str, inputs: tuple[int, ...], words: str
@@ -147,3 +148,27 @@ async def test_a_machine_that_was_paused_ends_nothing(frail: Frail, diary: Diary
             assert await tables.hosts() == {host.id: ALIVE}
             assert len(host.events("host.registered")) == 1
     assert await tables.attempts() == {(1, 1): 2}
+
+
+async def test_what_runs_for_long_is_written_down_with_its_last_sign_of_life(frail: Frail, diary: Diary, tables: Tables) -> None:
+    """At each renewal, so that people and other hosts can see it; what is short is not."""
+    async with frail.ops.host(pool="inline", renew=0.2, lease=1.0) as host:
+        long = await frail.breathe_too.submit("long")
+
+        async def signs() -> list[tuple[int, int]]:
+            rows = await tables.rows(
+                f"select begun, updated from opwright.claimed where operation = {long.id} and begun is not null"
+            )
+            return [(begun, updated) for begun, updated in rows if updated > begun]
+
+        ((begun, first),) = await eventually(signs, SECONDS, "its begin and a sign of life are written down")
+
+        async def moved() -> bool:
+            ((same, later),) = await signs()
+            assert same == begun
+            return later > first
+
+        await eventually(moved, SECONDS, "the next sign of life is written down")
+        diary.release("long")
+        assert await long.result(SECONDS) == os.getpid()
+        assert host.active() == ()
