@@ -19,6 +19,9 @@ MICROSECOND = 1
 MILLISECOND = 1_000
 SECOND = 1_000_000
 
+# CLOCK_MONOTONIC of Linux stands still while the machine is suspended, and leases lapse meanwhile; that of macOS goes on.
+_AWAKE_OR_ASLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 
@@ -33,7 +36,7 @@ class Clock(Protocol):
         """The best local guess of the time, in microseconds; for ids and for what people read, never for a decision."""
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, for measuring and for shortening trust."""
+        """Seconds that never run backwards, for measuring and for shortening trust. A machine that sleeps ages by them."""
 
 
 class SystemClock:
@@ -46,7 +49,7 @@ class SystemClock:
         return time.time_ns() // 1000
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_AWAKE_OR_ASLEEP)
 
 
 class TurnedClock:

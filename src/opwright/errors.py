@@ -14,6 +14,7 @@ OpwrightError
 ├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
 ├── StaleClaim                 what a trigger wrote came too late: its operation is another's now
 ├── OperationTimeout           the error of an operation that has used up its ``timeout``
+├── OperationExpired           the error of one that gave no sign of life for the maximum processing time
 └── StoreError                 the database refused or went away
     ├── StoreUnavailable       no connection, or it broke: try again
     ├── StoreBusy              another writer held the SQLite file for too long; names it
@@ -97,6 +98,10 @@ class StaleClaim(OpwrightError):
 
 class OperationTimeout(OpwrightError):
     """An attempt ran longer than its ``timeout``; recorded as the operation's error, never raised in anybody's code."""
+
+
+class OperationExpired(OpwrightError):
+    """An attempt gave no sign of life for the maximum processing time; recorded as the operation's error, never raised."""
 
 
 class StoreError(OpwrightError):

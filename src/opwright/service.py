@@ -5,7 +5,8 @@ A service is one step, ``run_once()``, which returns how many seconds it may sle
 
 - ``start()`` twice, ``stop()`` twice and ``stop()`` before ``start()`` are all harmless.
 - ``wake()`` makes the next step follow at once; a wake-up during a step is not lost. It may be called before ``start()``.
-- A step that raises is logged once per failure and tried again after a jittered, growing pause; the loop never dies.
+- A step that raises is logged once per failure and tried again after a jittered, growing pause; the loop never dies of it.
+- A loop that somebody else ended, by a cancellation that strayed into it for example, is told and begun again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class Service(ABC):
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._ended_steps = 0
+        self._in_step = False
+        self._again: asyncio.TimerHandle | None = None
 
     @abstractmethod
     async def run_once(self) -> float:
@@ -37,11 +41,13 @@ class Service(ABC):
     async def start(self) -> None:
         """Begin to run steps in a task of its own."""
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"opwright {self.name}")
+            self._begin()
 
     async def stop(self) -> None:
         """End the loop. A step in progress is cancelled at its next await."""
         task, self._task = self._task, None
+        if self._again is not None:
+            self._again.cancel()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])  # not `await task`: its cancellation is not that of whoever stops it
@@ -51,14 +57,43 @@ class Service(ABC):
         """Whether the loop is alive."""
         return self._task is not None and not self._task.done()
 
+    @property
+    def pulse(self) -> int | None:
+        """A count that moves with every step that ends, well or not. None: it is not started, or sleeps until its time."""
+        resting = self._task is None or (self.running and not self._in_step)
+        return None if resting else self._ended_steps
+
+    def interrupt(self) -> None:
+        """Give up a step that hangs: it is cancelled, and the loop begins again."""
+        if self._task is not None:
+            self._task.cancel()
+
     def wake(self) -> None:
         """Let the next step follow at once. Only from the service's own event loop."""
         self._woken.set()
 
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"opwright {self.name}")
+        self._task.add_done_callback(self._mishap)
+
+    def _mishap(self, task: asyncio.Task[None]) -> None:
+        """The loop has ended. Unless we stopped it, it begins again, after a pause in case it dies each time."""
+        if task is not self._task:
+            return
+        self._failures += 1
+        error = "it was cancelled" if task.cancelled() else repr(task.exception())
+        emit("service.died", service=self.name, error=error)
+        logger.error("%s: its loop has ended (%s); it begins again", self.name, error)
+        self._again = task.get_loop().call_later(backoff_pause(self._failures), self._begin)
+
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            await self._sleep(await self._step())
+            self._in_step = True
+            pause = await self._step()
+            self._in_step = False
+            self._ended_steps += 1
+            await self._sleep(pause)
 
     async def _step(self) -> float:
         try:

@@ -1,16 +1,19 @@
 """Pages of operations by status and trigger, on both engines."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 
+from opwright.cli.operations import _note
 from opwright.clock import TurnedClock
 from opwright.errors import OperationNotFound
 from opwright.model.claim import DelayReason
 from opwright.model.options import Options
 from opwright.model.status import Status
 from opwright.store.listing import Listing
+from opwright.store.queue import Marked
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import CANCELLATION, FAILURE, SUCCESS, Member, ids, join, operation, retry, wait
 
@@ -102,6 +105,18 @@ async def test_what_the_view_leaves_out(store: Store) -> None:
     assert (await listing.standing(new.id)).reason is DelayReason.RETRY
     with pytest.raises(OperationNotFound):
         await listing.standing(1)
+
+
+async def test_what_runs_for_long_says_so_in_the_list(store: Store) -> None:
+    host = await join(store)
+    await store.operations.submit([operation(), operation()])
+    long, short = await host.claim(2)
+    await store.queue.mark([Marked(long.operation, long.token, 42, 1_000_000, 1_000_000)])
+    page = {one.id: one for one in await Listing(store.engine).page(10, status=Status.PROCESSING)}
+    started = page[long.operation].started
+    assert started is not None
+    assert _note(page[long.operation], started + timedelta(hours=2)) == "runs for 2 h"
+    assert not _note(page[short.operation], started + timedelta(hours=2))
 
 
 async def test_ready_work_is_counted_by_queue_and_trigger(store: Store) -> None:

@@ -28,12 +28,12 @@ def test_each_setting_stands_with_its_value_and_its_source(local_shell: Shell) -
     assert head.split() == ["SETTING", "VALUE", "FROM", "MEANING"]
     assert [line.split()[0] for line in lines[: len(TABLE)]] == list(TABLE)
     for line in (
-        "url                sqlite:///here.db  opwright.toml            the database: ",
-        "workers            4                  OPWRIGHT_WORKERS         worker processes",
-        "queues             mail, photos       opwright.toml            the queues to serve",
-        "heartbeat          2 s                default                  time between ",
-        "wait_interval      90 s               OPERATION_WAIT_INTERVAL  how long ",
-        "recycle_megabytes  never              default                  memory ",
+        "url                 sqlite:///here.db  opwright.toml            the database: ",
+        "workers             4                  OPWRIGHT_WORKERS         worker processes",
+        "queues              mail, photos       opwright.toml            the queues to serve",
+        "heartbeat           2 s                default                  time between ",
+        "wait_interval       90 s               OPERATION_WAIT_INTERVAL  how long ",
+        "recycle_megabytes   never              default                  memory ",
     ):
         assert f"\n{line}" in done.out
     assert done.out.endswith(f"\n\nfile: {local_shell.folder}/opwright.toml\n")

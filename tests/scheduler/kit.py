@@ -8,7 +8,7 @@ from typing import Any
 from opwright.clock import TurnedClock
 from opwright.model.claim import Claim
 from opwright.model.host import Renewal
-from opwright.model.worker import Outcome, StatusUpdate, Task, Worker
+from opwright.model.worker import Outcome, StatusUpdate, Task, Worker, WorkerState
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.scheduler.scheduler import CANCEL_PERIOD, Rhythm, Scheduler
 from opwright.scheduler.settler import Settler
@@ -44,6 +44,8 @@ class SmallPool:
         self.held: dict[int, Task] = {}
         self.begun: dict[int, int] = {}
         self.cancelled: list[tuple[int, int, float]] = []
+        self.killed: list[tuple[str, str]] = []
+        self.shown: tuple[Worker, ...] = ()
         self._clock = clock
 
     async def start(self) -> None: ...
@@ -65,17 +67,30 @@ class SmallPool:
     def cancel(self, operation: int, token: int, kill_after: float) -> None:
         self.cancelled.append((operation, token, kill_after))
 
+    def kill(self, worker: str, why: str) -> None:
+        self.killed.append((worker, why))
+
     def recall(self) -> None: ...
 
     def unstick(self) -> None: ...
 
     def workers(self) -> tuple[Worker, ...]:
-        return ()
+        return self.shown
 
-    pending = free_workers = active = workers
+    def pending(self) -> tuple[Worker, ...]:
+        return self._in(WorkerState.PENDING)
+
+    def free_workers(self) -> tuple[Worker, ...]:
+        return self._in(WorkerState.FREE)
+
+    def active(self) -> tuple[Worker, ...]:
+        return self._in(WorkerState.ACTIVE)
+
+    def _in(self, state: WorkerState) -> tuple[Worker, ...]:
+        return tuple(worker for worker in self.shown if worker.state is state)
 
     def running(self) -> dict[int, Running]:
-        return {}
+        return {one: Running(one, self.held[one].token, 1, begun) for one, begun in self.begun.items()}
 
     def begun_at(self, operation: int) -> int | None:
         return self.begun.get(operation)

@@ -9,6 +9,7 @@ from opwright.model.options import Options
 from opwright.model.status import Status
 from opwright.scheduler import housekeeping as housekeeping_module
 from opwright.scheduler.housekeeping import FORGET_AGE, FORGET_PERIOD, PERIOD, Housekeeping
+from opwright.store.queue import Marked
 from opwright.store.store import Store
 from tests.contract.kit import Member, join, operation, places, query, status, submit
 
@@ -50,6 +51,19 @@ async def test_a_takeover_charges_a_recovery(store: Store, clock: TurnedClock, b
     (note,) = await store.operations.notes(identifier)
     assert (note.kind, note.text) == (NoteKind.DEATH, "its host died")
     assert (await bench.member.take()).attempt == 2
+
+
+async def test_the_death_of_a_host_costs_a_recovery_never_a_retry(store: Store, clock: TurnedClock, bench: Bench) -> None:
+    """What a renewal had reported as begun, and what none had: whether it began nobody can say, and no trigger raised."""
+    new = [operation(options=Options(retries=0)) for _ in range(2)]
+    await store.operations.submit(new)
+    victim = await join(store)
+    begun, _ = await victim.claim(2)
+    await store.queue.mark([Marked(begun.operation, begun.token, 42, clock.now(), clock.now())])
+    clock.turn(13)
+    await bench.member.renew(judge=True)
+    assert await bench.keeping.take_over() == 2
+    assert await query(store, "select errors, deaths from opwright.ready") == [(0, 1), (0, 1)]
 
 
 async def test_the_death_that_uses_up_the_budget_fails_it(store: Store, clock: TurnedClock, bench: Bench) -> None:

@@ -297,3 +297,69 @@ async def test_the_count_of_failures_starts_afresh_after_a_good_step(monkeypatch
         await service.reached(6)
         await service.stop()
     assert [fields["failures"] for name, fields in events if name == "service.failed"] == [1, 2, 1]
+
+
+async def test_a_loop_that_somebody_else_ended_begins_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancellation that strayed into it, for example: told once, and the service goes on; its own stop is no mishap."""
+    monkeypatch.setattr("opwright.service.FIRST_PAUSE", 0.001)
+    service = Counting()
+    await service.start()
+    await service.reached(1)
+    with recorded() as events, caplog.at_level(logging.ERROR, "opwright"):
+        assert service._task is not None
+        service._task.cancel()
+        await service.reached(2)
+        await turns()
+        assert service.running
+        await service.stop()
+        await turns()
+    assert [(name, fields["error"]) for name, fields in events] == [("service.died", "it was cancelled")]
+    assert len(caplog.records) == 1
+    assert not service.running
+
+
+async def test_a_service_that_is_stopped_between_two_lives_stays_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loop had died, and was to begin again."""
+    monkeypatch.setattr("opwright.service.FIRST_PAUSE", LONG)
+    monkeypatch.setattr("opwright.service.LONGEST_PAUSE", LONG)
+    service = Counting()
+    await service.start()
+    await service.reached(1)
+    assert service._task is not None
+    service._task.cancel()
+    await turns()
+    assert not service.running
+    assert service.pulse == 1, "it does not move, and is not at rest either"
+    again = service._again
+    assert again is not None
+    await service.stop()
+    assert again.cancelled()
+
+
+async def test_the_pulse_moves_with_every_step_that_ends() -> None:
+    """None while there is nothing to wait for; the same number as long as a step has not ended, also if it is given up."""
+    service = Counting()
+    go = asyncio.Event()
+
+    async def work() -> None:
+        await go.wait()
+
+    service.work = work
+    pulses = [service.pulse]
+    await service.start()
+    await service.reached(1)
+    pulses.append(service.pulse)
+    go.set()
+    await turns()
+    pulses.append(service.pulse)
+    go.clear()
+    service.wake()
+    await service.reached(2)
+    pulses.append(service.pulse)
+    service.interrupt()
+    await turns()
+    pulses.append(service.pulse)
+    await service.stop()
+    assert pulses == [None, 0, None, 1, 1]

@@ -67,3 +67,43 @@ async def test_what_waits_in_a_retiring_worker_comes_back(host: Host) -> None:
     for operation in waiting:
         assert (await host.update(operation)).outcome is Outcome.RETURNED
     assert (await host.update(running)).outcome is Outcome.DONE
+
+
+async def test_a_worker_is_killed_by_name_and_says_why(host: Host) -> None:
+    """What ran in it died, what it had not begun comes back, its neighbour never knew."""
+    await host.heated(2)
+    first, second = [await host.begin("sleep", QUICK, seconds=60) for _ in range(2)]
+    waiting = host.place("noop", QUICK)
+    running = host.pool.running()
+    (behind,) = [child for child in host.pool._children if waiting in child.ledger]  # type: ignore[attr-defined]
+    victim, spared = (first, second) if running[first].pid == behind.pid else (second, first)
+    host.pool.kill(behind.name, "it is too large")
+    died = await host.update(victim)
+    assert died.outcome is Outcome.DIED
+    assert died.error == f"worker {behind.pid} was killed by signal 9 (SIGKILL): it is too large"
+    assert (await host.update(waiting)).outcome is Outcome.RETURNED
+    await host.until(lambda: len(host.pool.workers()) == 2 and not host.pool.pending())
+    assert spared in host.pool.running()
+
+
+async def test_a_worker_that_does_not_exist_is_not_killed(processes: Host) -> None:
+    """It has died meanwhile, or was never there."""
+    before = {worker.pid for worker in processes.pool.workers()}
+    processes.pool.kill("worker-4711", "why not")
+    assert await processes.result("pid") in before
+    assert {worker.pid for worker in processes.pool.workers()} == before
+
+
+async def test_a_place_whose_worker_cannot_be_made_is_filled_later(host: Host) -> None:
+    """Whatever went wrong: the configured number of workers comes back."""
+    pool = host.processes(1)
+    command = pool._command
+
+    def broken(fd: int) -> list[str]:
+        pool._command = command
+        raise ValueError("not this time")
+
+    pool._command = broken
+    await pool.start()
+    await host.until(pool.free_workers)
+    assert "not this time" in host.named("worker.broken")[0]["error"]

@@ -9,9 +9,9 @@ import pytest
 
 from opwright.errors import InvalidOperation, NotInOperation
 from opwright.model.claim import NoteKind
-from opwright.model.worker import Remark, Task
+from opwright.model.worker import TOUCH, Remark, Task
 from opwright.workers.attempt import Attempt
-from opwright.workers.current import Current, current, current_or_none
+from opwright.workers.current import TOUCH_EVERY, Current, current, current_or_none
 from opwright.workers.progress import PROGRESS_EVERY
 from tests.workers.host import TOKEN, Host, file_appears
 
@@ -136,3 +136,40 @@ async def test_a_stray_remark_is_dropped_by_the_host(host: Host) -> None:
     (child,) = host.pool._children  # type: ignore[attr-defined]
     child._remarked([Remark(12345, TOKEN, 1, NoteKind.LOG, "stray", None, 0)])
     assert host.remarks == []
+
+
+def test_a_touch_is_a_sign_of_life_and_few_of_them_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be called in the tightest loop; one in a second says enough."""
+    seconds = 100.0
+    monkeypatch.setattr("opwright.workers.current._monotonic", lambda: seconds)
+    said: list[Remark] = []
+    running = speaking(said)
+    for _ in range(1_000):
+        running.touch()
+    assert [(one.kind, one.text, one.attempt) for one in said] == [(TOUCH, "", 3)]
+    seconds += TOUCH_EVERY
+    running.touch()
+    assert len(said) == 2
+
+
+async def test_what_an_operation_says_touches_its_worker(host: Host, tmp_path: Path) -> None:
+    """So a worker whose operation goes on telling is never too long with it."""
+    await host.heated(1, program="inside")
+    gate = tmp_path / "gate"
+    host.place("progresses", gate=str(gate))
+    (before,) = host.pool.active()
+    await host.until(lambda: host.remarks)
+    (after,) = host.pool.active()
+    assert after.last_touched > before.last_touched
+    gate.touch()
+
+
+async def test_an_end_touches_a_worker_that_goes_on_with_others(host: Host) -> None:
+    """A worker with several slots that keeps ending operations is at work, whatever hangs in one of them."""
+    await host.heated(1, slots=2)
+    hanging = await host.begin("sleep", seconds=60)
+    (before,) = host.pool.active()
+    assert await host.result("double", number=1) == 2
+    (after,) = host.pool.active()
+    assert after.last_touched > before.last_touched
+    assert after.operations == (hanging,)

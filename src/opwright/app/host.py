@@ -18,11 +18,13 @@ from opwright.model.host import Renewal
 from opwright.model.worker import Worker
 from opwright.operations.client import Client
 from opwright.operations.registry import Registry
+from opwright.scheduler.expiry import Expiry, Limits
 from opwright.scheduler.housekeeping import Housekeeping
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.scheduler.scheduler import Rhythm, Scheduler
 from opwright.scheduler.settler import Settler
 from opwright.scheduler.verdicts import Patience
+from opwright.scheduler.vigil import Vigil
 from opwright.service import Service
 from opwright.settings import Settings
 from opwright.store.queue import Marked
@@ -31,11 +33,13 @@ from opwright.telemetry import emit, logger
 from opwright.version import VERSION
 from opwright.watch.watcher import watcher_for
 from opwright.workers.inline import InlinePool
+from opwright.workers.memory import readable
 from opwright.workers.pool import Pool
 from opwright.workers.processes import ProcessPool
 
 FLUSH_SECONDS = 10.0
 INLINE_SLOTS = 100
+STANDSTILL = 60.0  # seconds that a step may take before the lease is no longer renewed; a statement gives up after 30
 
 
 class Host:
@@ -168,13 +172,15 @@ class Host:
             f"{socket.gethostname()}:{os.getpid()}", os.getpid(), VERSION, settings.queues, self._registry.names()
         )
         terms = Terms(settings.lease, settings.renew, margin=min(2.0, settings.renew / 2))
+        vigil = Vigil(lambda: (self._scheduler, self._settler), self._clock, bound=STANDSTILL, gap=2 * settings.renew)
         self._lease = Lease(
-            store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost, workers=self.workers
-        )
+            store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost, workers=self.workers,
+            hanging=vigil.hanging,
+        )  # fmt: skip
         self._settler = Settler(store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed)
         rhythm = Rhythm(
             settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues,
-            patience=Patience(settings.wait_interval, settings.waits),
+            patience=Patience(settings.wait_interval, settings.waits, settings.maximum_processing),
         )  # fmt: skip
         self._scheduler = Scheduler(
             queue=store.queue, pool=lambda: self._pool, lease=self._lease, settler=self._settler, rhythm=rhythm,
@@ -185,8 +191,11 @@ class Host:
             leftover=lambda: self._scheduler.leftover, followers=lambda: self._scheduler.followers,
             unknown_after=settings.unknown_after, returned=self._returned,
         )  # fmt: skip
+        expiry = Expiry(self._scheduler, lambda: self._pool, self._clock, _limits(settings))
         watcher = watcher_for(store.engine, self._scheduler.news)
-        self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]
+        self._services = [
+            self._settler, self._scheduler, self._lease, self._housekeeping, expiry, *([watcher] if watcher else []),
+        ]  # fmt: skip
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()
         self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))
@@ -259,6 +268,15 @@ class Host:
 def _wake(loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:
     """Called from any thread."""
     loop.call_soon_threadsafe(scheduler.news)
+
+
+def _limits(settings: Settings) -> Limits:
+    """What ends operations and workers. Raises ConfigurationError where memory cannot be watched."""
+    if settings.pool == "inline":  # its workers are slots of this process: nothing there can be killed
+        return Limits(settings.maximum_processing, worker=None)
+    if settings.worker_megabytes is not None and not readable():
+        raise ConfigurationError("worker_megabytes: this system does not tell the memory of a process; leave it unset")
+    return Limits(settings.maximum_processing, settings.worker_maximum, _bytes(settings.worker_megabytes))
 
 
 def _bytes(megabytes: int | None) -> int | None:

@@ -94,7 +94,10 @@ def _note(operation: Operation, now: datetime) -> str:
         return headline(operation.error)
     if operation.due:
         return f"due {relative(operation.due, now, 1)}"
-    return f"attempt {operation.attempt}" if operation.attempt and operation.attempt > 1 else ""
+    notes = [f"attempt {operation.attempt}"] if operation.attempt and operation.attempt > 1 else []
+    if operation.status is Status.PROCESSING and operation.started:  # known of what has outlived a renewal
+        notes.append(f"runs for {duration((now - operation.started).total_seconds(), 1)}")
+    return ", ".join(notes)
 
 
 @operations.command(

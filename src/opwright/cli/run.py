@@ -60,6 +60,9 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
 @_setting("unknown_after", float, "Seconds after which an operation fails whose trigger no live host knows.")
 @_setting("wait_interval", float, "Seconds that an operation stays in WAIT when nobody answers.")
 @_setting("waits", int, "Waits in a row that nobody answered, after which an operation fails.")
+@_setting("maximum_processing", float, "Seconds that an operation may run without a sign of life.")
+@_setting("worker_maximum", float, "Seconds that a worker may be with one operation without a sign of life.")
+@_setting("worker_megabytes", int, "Memory above which a worker is killed while it runs an operation.")
 @_setting("recycle_after", int, "Operations after which a worker process is replaced.")
 @_setting("recycle_megabytes", int, "Memory above which a worker process is replaced.")
 @click.option(

@@ -16,7 +16,11 @@ class WorkerState(Enum):
 
 
 class Worker(msgspec.Struct):
-    """A worker as people and the console see it. ``last_touched`` tells since when it is in its state, in microseconds."""
+    """A worker as people and the console see it.
+
+    ``last_touched``, in microseconds: since when it is in its state, or the last sign of life since then: an operation that
+    ended in it, or said something.
+    """
 
     name: str
     pid: int | None
@@ -40,10 +44,13 @@ class Task(msgspec.Struct, array_like=True, frozen=True):
     answers: tuple[str, ...] = ()
 
 
+TOUCH = 0  # the kind of a remark that is a sign of life and nothing else
+
+
 class Remark(msgspec.Struct, array_like=True, frozen=True):
     """What a running operation says of itself: a line of its log, or how far it is (``fraction`` from 0 to 1).
 
-    ``kind`` is a NoteKind, ``at`` microseconds by the worker's clock.
+    ``kind`` is a NoteKind, or TOUCH; ``at`` microseconds by the worker's clock. Each is a sign of life.
     """
 
     operation: int

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from opwright.operations.transaction import Transaction
 from opwright.workers.current import Current, current
 
-__all__ = ["Current", "Transaction", "cancelled", "current", "log", "progress", "retry", "transaction", "wait"]
+__all__ = ["Current", "Transaction", "cancelled", "current", "log", "progress", "retry", "touch", "transaction", "wait"]
 
 
 def transaction(on: object | None = None) -> Transaction:
@@ -34,6 +34,11 @@ def log(text: str) -> None:
 def progress(fraction: float, text: str = "") -> None:
     """Tell how far it is, from 0 to 1, and in words."""
     current().progress(fraction, text)
+
+
+def touch() -> None:
+    """Give a sign of life; without any for the maximum processing time an operation is ended."""
+    current().touch()
 
 
 def wait(seconds: float | None = None, *, times: int | None = None) -> Any:

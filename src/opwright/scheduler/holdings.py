@@ -13,6 +13,7 @@ class Reason(Enum):
 
     CANCEL = "cancel"
     TIMEOUT = "timeout"
+    EXPIRED = "expired"  # no sign of life for the maximum processing time
 
 
 class Holdings:

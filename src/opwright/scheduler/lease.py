@@ -39,7 +39,7 @@ class Lease(Service):
     def __init__(
         self, hosts: Hosts, identity: Identity, terms: Terms, clock: Clock,
         *, renewed: Callable[[Renewal], Awaitable[None]], lost: Callable[[], Awaitable[None]],
-        workers: Callable[[], Sequence[Worker]] = tuple,
+        workers: Callable[[], Sequence[Worker]] = tuple, hanging: Callable[[], Sequence[str]] = tuple,
     ) -> None:  # fmt: skip
         super().__init__("lease")
         self.host = 0
@@ -50,6 +50,7 @@ class Lease(Service):
         self._on_renewed = renewed
         self._on_lost = lost
         self._workers = workers
+        self._hanging = hanging
         self.leaving = False  # the host stops: if it is taken over now, it does not come back
         self._trusted_until = 0.0
         self._unbroken_since: float | None = None
@@ -73,8 +74,12 @@ class Lease(Service):
 
         A host judges only once its own renewals have gone through for a whole lease: after a restart of the database nobody
         has renewed, and nobody is to blame. It is the same when the whole machine has stood still: a host that is late itself
-        begins anew.
+        begins anew. A host whose own services hang does not renew: its lease stands for work that goes on, not for a process
+        that is there.
         """
+        if self._hanging():
+            self._unbroken_since = None
+            return self._terms.renew
         sent = self._clock.monotonic()
         if not self.trusted():
             self._unbroken_since = None

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from opwright.clock import Clock
-from opwright.errors import StoreError
 from opwright.model.claim import Claim, DelayReason, End, Postpone, Verdict, hand_back
 from opwright.model.ids import new_id
 from opwright.model.status import OutcomeCode
-from opwright.model.worker import Outcome, Remark, StatusUpdate, Task
+from opwright.model.worker import TOUCH, Outcome, Remark, StatusUpdate, Task
 from opwright.scheduler.deadlines import Deadlines
 from opwright.scheduler.holdings import Holdings, Reason
 from opwright.scheduler.lease import Lease
@@ -82,6 +81,11 @@ class Scheduler(Service):
         """Whether anything follows others, as of the last look."""
         return self._placing.followers
 
+    @property
+    def kill_after(self) -> float:
+        """Seconds between asking an operation to stop and killing its worker."""
+        return self._rhythm.kill_after
+
     # -- waking ------------------------------------------------------------------------------------------------------
 
     def news(self) -> None:
@@ -105,7 +109,7 @@ class Scheduler(Service):
         known = [one for one in remarks if self.holdings.held(one.operation, one.token) is not None]
         for one in known:
             self.holdings.touched[one.operation] = one.at
-        self._settler.remark(known)
+        self._settler.remark([one for one in known if one.kind != TOUCH])
 
     def landed(self, operations: set[int]) -> None:
         """Verdicts that are written now. What comes back later is waited for here, not left to the heartbeat."""
@@ -215,7 +219,7 @@ class Scheduler(Service):
             claims = await self._queue.claim(
                 host=self._lease.host, token=new_id(), queue=queue, triggers=triggers, limit=limit, ahead=ahead
             )
-        except StoreError:
+        except BaseException:  # also a cancellation, if this step was given up
             self._doubt = True  # it may have been committed: find out before the next claim
             raise
         if claims:
@@ -328,13 +332,17 @@ class Scheduler(Service):
             if claim is not None:
                 self._ask(claim, Reason.CANCEL)
 
+    def expire(self, claim: Claim) -> None:
+        """It runs here, and has given no sign of life for the maximum processing time."""
+        self._ask(claim, Reason.EXPIRED)
+
     def _ask(self, claim: Claim, reason: Reason) -> None:
         if claim.operation in self.holdings.asked:
             return
         self.holdings.asked[claim.operation] = reason
         if self.holdings.is_waiting(claim):
             self.holdings.withdraw(claim)
-            self._verdict(claim, asked_verdict(claim, reason))
+            self._verdict(claim, asked_verdict(claim, reason, self._rhythm.patience))
         else:
             self._pool().cancel(claim.operation, claim.token, self._rhythm.kill_after)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from opwright.errors import OperationTimeout
+from opwright.errors import OperationExpired, OperationTimeout
 from opwright.model.claim import Claim, End, Verdict, after_death, after_error, after_retry, after_wait, hand_back
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import Outcome, StatusUpdate
@@ -18,10 +18,14 @@ UNCOMMITTED = "the transaction that held its end was not committed"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long an operation that asks to wait does so (seconds), and how often in a row nobody need answer it."""
+    """How long an operation that asks to wait does so (seconds), and how often in a row nobody need answer it.
+
+    ``processing``: the seconds that it may run without a sign of life.
+    """
 
     interval: float = 120.0
     times: int = 3
+    processing: float = 3600.0
 
 
 def verdict_on(
@@ -36,9 +40,11 @@ def verdict_on(
             return End(OutcomeCode.SUCCEEDED, result=update.result)
         case Outcome.INVALID | Outcome.UNKNOWN:
             return End(OutcomeCode.FAILED, error=update.error)
+        case Outcome.RETURNED if reason is not Reason.CANCEL:  # it had not begun, so no time of its own was up
+            return hand_back(claim)
         case _ if reason is not None:
-            return asked_verdict(claim, reason)
-        case outcome if outcome is Outcome.RETURNED or (handing_back and outcome in INTERRUPTED):
+            return asked_verdict(claim, reason, patience)
+        case outcome if handing_back and outcome in INTERRUPTED:
             return hand_back(claim)
     return _unfinished(claim, update, patience)
 
@@ -59,9 +65,20 @@ def _unfinished(claim: Claim, update: StatusUpdate, patience: Patience) -> Verdi
     return after_error(claim, update.error or "cancelled by itself", draw)
 
 
-def asked_verdict(claim: Claim, reason: Reason) -> Verdict:
+def asked_verdict(claim: Claim, reason: Reason, patience: Patience) -> Verdict:
     """The verdict on what was asked to end, and did."""
     if reason is Reason.CANCEL:
         return End(OutcomeCode.CANCELLED, error="cancelled by request")
-    error = OperationTimeout(f"it ran longer than its timeout of {claim.options.timeout:g} s")
+    error = _late(claim) if reason is Reason.TIMEOUT else _silent(patience)
     return after_error(claim, f"{type(error).__name__}: {error}", random.random())  # noqa: S311 - jitter
+
+
+def _late(claim: Claim) -> OperationTimeout:
+    return OperationTimeout(f"it ran longer than its timeout of {claim.options.timeout:g} s")
+
+
+def _silent(patience: Patience) -> OperationExpired:
+    return OperationExpired(
+        f"it ran for {patience.processing:g} s (the setting maximum_processing) without a sign of life; "
+        "let it report progress or call operation.touch(), or give it a timeout as long as it may take"
+    )

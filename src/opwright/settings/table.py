@@ -90,12 +90,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
               seed=Seed("OPERATION_WAIT_INTERVAL", "ms", 1000)),
     ] = 120.0  # fmt: skip
     waits: Annotated[int, About(meaning="waits in a row that nobody answered, after which an operation ends FAILED", least=1)] = 3
+    maximum_processing: Annotated[
+        float,
+        # Requirements DAM-70 and DAM-72; the seed publishes neither a name nor a default.
+        About(meaning="time that an operation may run without a sign of life (progress, a line of log, `operation.touch()`), "
+              "or its `timeout` where that is longer", unit="s", above=0),
+    ] = 3600.0  # fmt: skip
+    worker_maximum: Annotated[
+        float,
+        # Requirements DAM-75 and DAM-77; as above.
+        About(meaning="time that a worker process may be with one operation without a sign of life, after which it is killed and "
+              "replaced", unit="s", above=0),
+    ] = 3900.0  # fmt: skip
+    worker_megabytes: Annotated[
+        int | None,
+        About(meaning="memory of a worker process above which it is killed while an operation runs in it; Linux only", unit="MiB",
+              least=1, unset="no limit"),
+    ] = None  # fmt: skip
     recycle_after: Annotated[
         int | None, About(meaning="operations after which a worker process is replaced", least=1, unset="never")
     ] = None
     recycle_megabytes: Annotated[
-        int | None, About(meaning="memory of a worker process above which it is replaced", unit="MiB", least=1, unset="never")
-    ] = None
+        int | None,
+        About(meaning="memory of a worker process above which it is replaced, once its operation has ended", unit="MiB", least=1,
+              unset="never"),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -124,6 +143,9 @@ class Overrides(TypedDict, total=False):
     unknown_after: float
     wait_interval: float
     waits: int
+    maximum_processing: float
+    worker_maximum: float
+    worker_megabytes: int | None
     recycle_after: int | None
     recycle_megabytes: int | None
 

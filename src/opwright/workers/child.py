@@ -195,6 +195,11 @@ class Child(asyncio.Protocol):
             self.retire()
             _finish(self.replaceable)
 
+    def condemn(self, why: str) -> None:
+        """Kill it, and say in its obituary why."""
+        self._fault = self._fault or why
+        self.kill()
+
     def kill(self) -> None:
         """SIGKILL exactly this process."""
         self.process.kill()
@@ -233,8 +238,7 @@ class Child(asyncio.Protocol):
         try:
             messages = self._reader.feed(data)
         except BadFrame as error:
-            self._fault = self._fault or str(error)
-            self.kill()
+            self.condemn(str(error))
             return
         updates = [message.update for message in messages if type(message) is Ended]
         others = len(updates) < len(messages)
@@ -254,13 +258,13 @@ class Child(asyncio.Protocol):
         """Before the ends that came with them; a stray remark of something that ended or was taken away is dropped."""
         known = [remark for remark in remarks if self.ledger.held(remark.operation, remark.token) is not None]
         if known:
+            self._touched = _now()
             self._owner.on_remarks(known)
 
     def _answered(self, updates: list[StatusUpdate]) -> None:
         now = _now()
         known = self.ledger.answer(updates, now)
-        if not self.ledger:
-            self._touched = now
+        self._touched = now  # free, or active with the next one
         most = self._limits.operations
         if most is not None and self.ledger.finished >= most:
             self._recycle("operations")
@@ -318,7 +322,7 @@ class Child(asyncio.Protocol):
                 self.data_received(data)
 
     def _obituary(self) -> str:
-        fault = f" ({self._fault})" if self._fault else ""
+        fault = f": {self._fault}" if self._fault else ""
         return f"worker {self.pid} {exit_text(self.process.returncode)}{fault}"
 
 

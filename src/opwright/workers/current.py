@@ -14,15 +14,17 @@ from opwright.errors import InvalidOperation, NotInOperation
 from opwright.model.claim import NoteKind
 from opwright.model.options import LONGEST, MOST_TRIES
 from opwright.model.text import clean
-from opwright.model.worker import Remark, Task
+from opwright.model.worker import TOUCH, Remark, Task
 from opwright.workers.capture import Capture, capturing, install
 from opwright.workers.progress import Progress
 from opwright.workers.runner import TriggerFunction
 
 MOST_LINES = 1_000  # of the log, per attempt
 LONGEST_LINE = 4_000  # characters
+TOUCH_EVERY = 1.0  # seconds at least between two signs of life that travel
 
 _now = SystemClock().now
+_monotonic = SystemClock().monotonic
 
 
 class Waiting(BaseException):
@@ -74,6 +76,7 @@ class Current:
         self._capture: Capture | None = None
         self._lines = count(1)
         self._waits = 0
+        self._touch_again = 0.0
 
     def __repr__(self) -> str:
         return f"<operation {self.id}, attempt {self.attempt} of {self.trigger}>"
@@ -135,6 +138,17 @@ class Current:
         if not _is_number(fraction, 1):
             raise InvalidOperation(f"fraction: {fraction!r} is not a number from 0 to 1", field="fraction")
         self._progress.offer(self._made(NoteKind.PROGRESS, text, float(fraction)))
+
+    def touch(self) -> None:
+        """Give a sign of life: it is still at work, though there is nothing to tell. From any thread, as often as is convenient.
+
+        Log lines and progress are signs of life too. An operation that gives none for the maximum processing time is ended.
+        """
+        now = _monotonic()
+        if now >= self._touch_again:
+            self._touch_again = now + TOUCH_EVERY
+            task = self._task
+            self._tell(Remark(task.operation, task.token, task.attempt, TOUCH, "", None, _now()))
 
     # -------------------------------------------------------------------------------------------- what it asks
 

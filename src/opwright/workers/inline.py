@@ -100,6 +100,9 @@ class InlinePool:
         if task is not None:
             self._report(returned(task))
 
+    def kill(self, worker: str, why: str) -> None:
+        """Nothing here can be killed."""
+
     def recall(self) -> None:
         for task in self._slots.take_back():
             self._report(returned(task))

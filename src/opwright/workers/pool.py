@@ -59,6 +59,9 @@ class Pool(Protocol):
         If it has not begun it comes back as RETURNED. One that is not here, or under another token, is left alone.
         """
 
+    def kill(self, worker: str, why: str) -> None:
+        """Kill the worker of this name; what runs in it comes back as DIED, and ``why`` is said there."""
+
     def recall(self) -> None:
         """Let everything that has not begun come back as RETURNED."""
 

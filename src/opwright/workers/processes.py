@@ -104,6 +104,8 @@ class ProcessPool:
             child = Child(f"worker-{next(self._numbers)}", self._command, self._env, self._limits, self)
         except OSError as refused:
             return f"no process could be started: {refused}"
+        except Exception as wrong:  # noqa: BLE001 - whatever it is, this place is not to stay empty
+            return f"no process could be started: {wrong!r}"
         self._children.append(child)
         await child.connect()
         error = await child.heated
@@ -141,6 +143,11 @@ class ProcessPool:
         for child in self._children:
             if child.ledger.held(operation, token) is not None:
                 child.cancel(operation, token, kill_after)
+
+    def kill(self, worker: str, why: str) -> None:
+        for child in self._children:
+            if child.name == worker:
+                child.condemn(why)
 
     def recall(self) -> None:
         for child in self._children:
