@@ -2,14 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.faults.unruly import Unruly
+from tests.kit.diary import FOLDER
 from tests.kit.fixtures import application, diary, seed, tables, trade
+from tests.kit.tables import Tables
 
 __all__ = ["application", "diary", "seed", "tables", "trade"]
 
 FAULTS = "faults"  # the property of a report that carries the numbers over to the process that prints
+
+
+@pytest.fixture
+async def unruly(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unruly:
+    """The application with what hurts; worker processes find the same one."""
+    monkeypatch.setenv("OPWRIGHT_URL", database_url)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    await Tables(database_url).rows("create table charges (number integer)")
+    return Unruly(database_url)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

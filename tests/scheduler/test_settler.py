@@ -107,7 +107,7 @@ async def test_one_bad_row_fails_its_own_operation_only(store: Store, bad: int) 
 
 
 async def test_a_row_that_not_even_its_failure_fits_stops_nobody(store: Store) -> None:
-    """It is left to be taken over; the others are written."""
+    """It is put off; the others are written."""
     host = await bench(store, 3)
     host.claims[1].begun = "no time at all"  # type: ignore[assignment]
     for claim in host.claims:

@@ -260,6 +260,7 @@ class Host:
             return  # stopping: nobody would end the workers of another pool
         self._pool = self._make_pool()
         await self._pool.start()
+        self._housekeeping.hasten()  # where nobody took over, because the row of this host is gone, its claims have no host
 
     def _run_out_of_patience(self) -> None:
         self._scheduler.handing_back = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opwright.clock import Clock
+from opwright.errors import RowRefused
 from opwright.model.claim import End, after_death
 from opwright.model.host import HostState
 from opwright.model.status import OutcomeCode
@@ -45,6 +46,7 @@ class Housekeeping(Service):
         self._followers = followers
         self._unknown_after = unknown_after
         self._returned = returned
+        self._refused: set[int] = set()  # told of already
         self._unknown_since: dict[str, float] = {}
         self._position = START
         self._followed = NOWHERE
@@ -64,19 +66,38 @@ class Housekeeping(Service):
             await self.forget()
         return PERIOD
 
+    def hasten(self) -> None:
+        """Do soon what is otherwise done once in a while."""
+        self._forget_at = self._clock.monotonic()
+        self.wake()
+
     async def take_over(self) -> int:
         """Release what dead hosts held; how many. Each is charged a recovery: whether it had begun nobody can say."""
-        count = 0
-        while orphans := await self._queue.orphans(BATCH):
-            landed = await self._queue.settle(self._host(), [_verdict(orphan) for orphan in orphans])
+        count, after = 0, 0
+        while orphans := await self._queue.orphans(BATCH, after):
+            after = orphans[-1].claim.operation  # onward, whatever came of these
+            landed = await self._release([_verdict(orphan) for orphan in orphans])
             count += len(landed)
             emit("takeover.released", operations=sorted(landed))
-            if not landed:
-                break  # another host is at it
         if count:
             self._returned()
             logger.warning("took over %s of hosts that died", "1 operation" if count == 1 else f"{count} operations")
         return count
+
+    async def _release(self, settlements: list[Settlement]) -> set[int]:
+        """Write verdicts. What the database refuses is split, so that one bad row keeps no other from being taken over."""
+        try:
+            return await self._queue.settle(self._host(), settlements)
+        except RowRefused as error:
+            if len(settlements) > 1:
+                middle = len(settlements) // 2
+                return await self._release(settlements[:middle]) | await self._release(settlements[middle:])
+            claim = settlements[0][0]
+            emit("takeover.refused", operation=claim.operation)
+            if claim.operation not in self._refused:
+                self._refused.add(claim.operation)
+                logger.error("operation %s of a dead host cannot be taken over: %s; trying again", claim.operation, error)
+            return set()
 
     async def fail_unknown(self) -> set[int]:
         """End operations whose trigger no live host has known for a while. Looks at a window of the queue each time."""
@@ -104,8 +125,12 @@ class Housekeeping(Service):
         return queues
 
     async def forget(self) -> None:
-        """Delete rows that have served: old hosts, requests to cancel what ended by itself."""
+        """Delete rows that have served: old hosts, requests to cancel what ended by itself.
+
+        Claims whose host has no row at all, because somebody deleted it, are told of by no renewal: they are looked for here.
+        """
         self._forget_at = self._clock.monotonic() + FORGET_PERIOD
+        await self.take_over()
         await self._hosts.forget(FORGET_AGE)
         await self._queue.forget_requests()
 

@@ -18,6 +18,7 @@ BATCH = 2000
 MOST_REMARKS = 20_000
 LOOK_AGAIN = 1.0  # seconds until a transaction that a trigger has left open is asked about again
 HEAVIEST = 16 * 2**20  # characters of results and errors in one statement
+PUT_OFF = 10.0  # seconds until what was refused, whatever is written, is tried again
 RETRY_SECONDS = 60.0  # between looks when nothing is pending; every verdict wakes it
 
 
@@ -155,7 +156,8 @@ class Settler(Service):
         claim, verdict = batch[0]
         text = clean(f"the database refused to store how it ended: {error}")
         if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED and verdict.error == text:
-            logger.error("operation %s: %s; left to be taken over", claim.operation, text)
+            logger.error("operation %s: %s; trying again in %g s", claim.operation, text, PUT_OFF)
+            asyncio.get_running_loop().call_later(PUT_OFF, self.add, claim, verdict)  # or it stays claimed while this host lives
             return
         await self._write([(claim, End(OutcomeCode.FAILED, error=text))])
 

@@ -54,7 +54,7 @@ class Marked(msgspec.Struct):
 
 
 class Orphan(NamedTuple):
-    """A claim in the name of a dead host, and whether somebody had asked to cancel it."""
+    """A claim that no living host has, and whether somebody had asked to cancel it."""
 
     claim: Claim
     asked: bool
@@ -190,9 +190,9 @@ class Queue:
         """(operation, token) of every claim in the name of a host."""
         return [tuple(row) for row in await self._engine.run("claims_of", Lane.CLAIM, host=host)]
 
-    async def orphans(self, limit: int) -> list[Orphan]:
-        """Claims of dead hosts."""
-        rows = await self._engine.run("orphans", Lane.CONTROL, limit=limit)
+    async def orphans(self, limit: int, after: int = 0) -> list[Orphan]:
+        """Claims that no living host has, of operations behind one; also where the host's row is gone."""
+        rows = await self._engine.run("orphans", Lane.CONTROL, limit=limit, after=after)
         return [_orphan(row) for row in rows]
 
     async def give_back(self, host: int, claims: Sequence[tuple[int, int]]) -> None:

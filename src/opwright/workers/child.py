@@ -108,11 +108,22 @@ class Child(asyncio.Protocol):
             raise
 
     async def connect(self) -> None:
-        """Open the channel; from then on its death is noticed too."""
+        """Open the channel; from then on its death is noticed too. Where the machine refuses that, it dies at once."""
         try:
             await self._loop.create_unix_connection(lambda: self, sock=self._socket)
+        except OSError as refused:
+            self._fault = f"its channel could not be opened: {refused}"
+            self.kill()
         finally:
+            self._watch()
+
+    def _watch(self) -> None:
+        try:
             Thread(target=self._await_exit, name=f"opwright {self.name}", daemon=True).start()
+        except RuntimeError as refused:  # the machine gives no thread
+            self._fault = f"nobody could watch over it: {refused}"
+            self.kill()
+            self._await_exit()
 
     # ------------------------------------------------------------------------------------ what it is and does
 

@@ -24,14 +24,6 @@ join opwright.claimed c on c.operation = r.operation where c.host = :host
 -- Every claim in the name of a host.
 select operation, token from opwright.claimed where host = :host
 
--- name: orphans
--- Claims in the name of dead hosts, with what a verdict needs.
-select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
-  o.submitter, o.lane, o.period is not null as paced,
-  case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
-from opwright.claimed c join opwright.operations o on o.id = c.operation
-where c.host in (select id from opwright.hosts where state <> 1) order by c.operation limit :limit
-
 -- name: forget_requests
 -- Requests to cancel what has ended by itself.
 delete from opwright.cancel_requests where operation in (

@@ -148,3 +148,13 @@ free as materialized (
     and ((operation, token) in (select i, t from given)) is true for update skip locked)
 select operation, (operation in (select operation from free)) is true as free from opwright.claimed
 where operation = any (array(select i from given)) and ((operation, token) in (select i, t from given)) is true
+
+-- name: orphans
+-- Claims that no living host has, with what a verdict needs. One whose end stands in somebody's open transaction is left out:
+-- all others would wait for it, and the transaction may be that of a frozen process.
+select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
+  o.submitter, o.lane, o.period is not null as paced,
+  case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
+from opwright.claimed c join opwright.operations o on o.id = c.operation
+where c.operation > :after and c.host not in (select id from opwright.hosts where state = 1)
+order by c.operation limit :limit for update of c skip locked

@@ -144,3 +144,12 @@ update opwright.claimed set ahead = ahead where exists (
   select 1 from json_each(:rows) g
   where json_extract(g.value, '$.i') = opwright.claimed.operation and json_extract(g.value, '$.t') = opwright.claimed.token)
 returning operation, 1 as free
+
+-- name: orphans
+-- Claims that no living host has, with what a verdict needs.
+select c.operation, c.token, o.trigger, o.queue, -o.priority as rank, c.errors, c.deaths, o.options, o.key, c.begun,
+  o.submitter, o.lane, o.period is not null as paced,
+  case when exists (select 1 from opwright.cancel_requests x where x.operation = c.operation) then 1 else 0 end as asked
+from opwright.claimed c join opwright.operations o on o.id = c.operation
+where c.operation > :after and c.host not in (select id from opwright.hosts where state = 1)
+order by c.operation limit :limit
