@@ -1,7 +1,7 @@
-"""``python -m tests.chaos.auditor URL FOLDER MARKER``: what must be true in the end. Says PASS or FAIL for each; exits with 1 on a FAIL.
+"""``python -m tests.chaos.auditor URL FOLDER MARKER``: what must be true in the end. A line for each; exits with 1 on a FAIL.
 
 It imports nothing of Opwright. What was to happen it knows from the submitters' journals, what happened from the application's
-tables.
+tables. ``MARKER`` is what stands in the environment of every process of the run.
 """
 
 import asyncio
@@ -58,14 +58,24 @@ def status(world: World) -> Iterator[str]:
 
 @check("nothing that was rolled back has run")
 def rollbacks(world: World) -> Iterator[str]:
-    for what, those in (("begun", world.attempts), ("an effect", world.done), ("ended", world.outcomes), ("a row", world.recorded)):
+    for what, those in (
+        ("begun", world.attempts),
+        ("an effect", world.done),
+        ("ended", world.outcomes),
+        ("a row", world.recorded),
+    ):
         yield from (f"{one} was rolled back: {what}" for one in world.undone & set(those))
 
 
 @check("nothing has run that nobody committed")
 def strangers(world: World) -> Iterator[str]:
     known = world.kinds.keys() | {hand_back for _, hand_back in world.returns} | world.undone
-    for what, those in (("begun", world.attempts), ("an effect", world.done), ("ended", world.outcomes), ("a row", world.recorded)):
+    for what, those in (
+        ("begun", world.attempts),
+        ("an effect", world.done),
+        ("ended", world.outcomes),
+        ("a row", world.recorded),
+    ):
         yield from (f"{one} is nobody's: {what}" for one in set(those) - known)
 
 

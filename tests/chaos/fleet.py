@@ -10,6 +10,7 @@ from typing import Self
 
 import psutil
 
+from opwright.settings import Overrides
 from tests.chaos.application import Application
 from tests.chaos.journal import SUFFIX
 from tests.chaos.plan import LEASE
@@ -18,7 +19,7 @@ from tests.kit.events import Event
 from tests.kit.processes import ROOT, HostProcess
 
 HOSTS, WORKERS, SUBMITTERS = 2, 2, 3
-SETTINGS = {"workers": WORKERS, "lease": LEASE, "renew": 0.75, "heartbeat": 0.5, "kill_after": 1.0}
+SETTINGS: Overrides = {"workers": WORKERS, "lease": LEASE, "renew": 0.75, "heartbeat": 0.5, "kill_after": 1.0}
 
 
 class Fleet:
@@ -62,7 +63,7 @@ class Fleet:
         return any(submitter.poll() is None for submitter in self.submitters)
 
     def tend(self) -> None:
-        """Start again whoever has ended before its time: a submitter that was killed, a host that met no database when it started."""
+        """Start again whoever has ended before its time: a killed submitter, a host that met no database when it started."""
         for number, submitter in enumerate(self.submitters):
             if submitter.poll():
                 if submitter.returncode != -signal.SIGKILL:

@@ -31,7 +31,7 @@ PER_THOUSAND = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. ``draw``, from 0 to 1, picks the victim among those who live at that moment; ``seconds``: how long it is stopped."""
+    """One fault. ``draw``, from 0 to 1, picks the victim among those who live then; ``seconds``: how long it is stopped."""
 
     at: int
     kind: Kind

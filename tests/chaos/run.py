@@ -31,7 +31,7 @@ STANDING = " + ".join(f"(select count(*) from opwright.{place} where {which})" f
 class Run:
     """One run in one database."""
 
-    def __init__(self, server: PostgresServer, url: str, folder: Path, seed: int, operations: int, console: Console) -> None:
+    def __init__(self, server: PostgresServer, url: str, folder: Path, console: Console, *, seed: int, operations: int) -> None:
         self._server, self._url, self._folder = server, url, folder
         self._seed, self._operations, self._console = seed, operations, console
         self._began = time.monotonic()
@@ -85,7 +85,7 @@ class Run:
             connection = await asyncpg.connect(self._url)
             try:
                 row = await connection.fetchrow(f"select (select count(*) from opwright.outcomes), {STANDING}")
-                self._ended, self._standing = row if row else (0, 1)
+                self._ended, self._standing = row or (0, 1)
             finally:
                 await connection.close()
 
@@ -110,7 +110,9 @@ class Run:
 
 
 @click.command()
-@click.option("--seed", type=int, help="What decides about every fault and every transaction; drawn and printed when it is missing.")
+@click.option(
+    "--seed", type=int, help="What decides about every fault and every transaction; drawn and printed when it is missing."
+)
 @click.option("--operations", default=20_000, show_default=True, help="How many are submitted.")
 @click.option("--into", type=click.Path(path_type=Path), default="build/chaos", show_default=True, help="Where logs are kept.")
 def main(seed: int | None, operations: int, into: Path) -> None:
@@ -125,7 +127,7 @@ def main(seed: int | None, operations: int, into: Path) -> None:
         console.print(f"  {fault}", highlight=False)
     with running_postgres() as server, server.database() as url:
         os.environ["OPWRIGHT_URL"] = url
-        holds = asyncio.run(Run(server, url, folder, seed, operations, console).run())
+        holds = asyncio.run(Run(server, url, folder, console, seed=seed, operations=operations).run())
     console.print(f"{'everything held' if holds else 'FAILED'}; logs and journals: {folder}; again: make chaos SEED={seed}")
     sys.exit(not holds)
 

@@ -1,7 +1,7 @@
-"""``python -m tests.chaos.submitter NUMBER SEED SHARE TOTAL JOURNAL``: submits its share of all operations, in transactions of a few.
+"""``python -m tests.chaos.submitter NUMBER SEED SHARE TOTAL JOURNAL``: submits its share of the total, a few in a transaction.
 
-What a transaction holds is drawn from the seed, the submitter and the number of the transaction. One that fails is not repeated; the
-next one is another. Started again with the same journal it goes on where the journal ends.
+What a transaction holds is drawn from the seed, the submitter and the number of the transaction. One that fails is not repeated;
+the next one is another. Started again with the same journal it goes on where the journal ends.
 """
 
 import os
@@ -35,7 +35,7 @@ LOOK = 0.05  # seconds
 class Submitter:
     """One submitter: its connection to the database, its application, its journal."""
 
-    def __init__(self, number: int, seed: int, share: int, total: int, journal: Path) -> None:
+    def __init__(self, journal: Path, number: int, seed: int, share: int, total: int) -> None:
         entries = read(journal)
         self._number, self._seed, self._share, self._total = number, seed, share, total
         self._turn = 1 + max((int(entry.turn.partition("-")[2]) for entry in entries), default=0)
@@ -46,7 +46,7 @@ class Submitter:
         self._connection: psycopg.Connection | None = None
 
     def run(self) -> None:
-        """Every transaction. What the database makes fail has failed; its fate stands in the database, and in the journal if known."""
+        """Every transaction. One that the database lets fail is left as it is; who asks for its fate finds it in the tables."""
         while self._submitted < self._share:
             try:
                 self._transact(random.Random(f"{self._seed} {self._number} {self._turn}"))
@@ -138,5 +138,4 @@ def _inputs(kind: str, customer: int, chance: random.Random) -> list[Any]:
 
 
 if __name__ == "__main__":
-    *numbers, path = sys.argv[1:]
-    Submitter(*map(int, numbers), journal=Path(path)).run()
+    Submitter(Path(sys.argv[5]), *map(int, sys.argv[1:5])).run()
