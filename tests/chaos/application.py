@@ -5,9 +5,11 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import asyncpg
+import psutil
 import psycopg
 
 from opwright import Backoff, Current, HandedBack, Limit, Opwright, StaleClaim, operation
@@ -18,6 +20,7 @@ MANY = 10_000  # retries and recoveries: no operation is to run out of them, unl
 SOON = Backoff(first=0.2, factor=1.5, longest=2.0)
 RUNS = 4  # of `patient`, after which it asks no more; its submitter may have died before it answered
 CHILDREN = 2
+LOOK = 0.05  # seconds
 TRACE = "insert into traces (operation, kind, attempt, token) values ($1, $2, $3, $4)"
 EFFECT = "insert into effects (operation, attempt, token) values ($1, $2, $3)"
 REFUSAL = "insert into refusals values ($1, $2, $3)"
@@ -96,11 +99,26 @@ async def note() -> int:
 
 
 async def slow(seconds: float) -> int:
-    """Long enough to be met by a fault."""
+    """Long enough to be met by a fault. Under a host that is stopped it becomes a zombie, which writes when nobody should."""
     current = await begun()
     await asyncio.sleep(seconds)
+    while host_is_stopped() and not await is_begun_again(current):  # noqa: ASYNC110 - it happens in other processes
+        await asyncio.sleep(LOOK)
     await effect(current)
     return 0
+
+
+def host_is_stopped() -> bool:
+    """By SIGSTOP."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(os.getppid()).status() == psutil.STATUS_STOPPED
+    return False
+
+
+async def is_begun_again(current: Current) -> bool:
+    """Whether another attempt of the operation runs, so that this one is stale."""
+    sql = "select exists (select 1 from traces where operation = $1 and attempt > $2)"
+    return bool(await (await connection()).fetchval(sql, current.id, current.attempt))
 
 
 async def flaky(failures: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LEASE = 3.0  # seconds, of every host
+BEYOND = (2.0, 3.5)  # seconds: the others notice, take over, and begin what they took over
 FIRST, LAST = 0.04, 0.88  # the share of all operations that has ended when the first fault may come, and the last one
 
 
@@ -63,7 +64,7 @@ def counts(faults: list[Fault]) -> dict[str, int]:
 def _fault(kind: Kind, operations: int, chance: random.Random) -> Fault:
     at, draw = round(operations * chance.uniform(FIRST, LAST)), round(chance.random(), 6)
     if kind in {Kind.STOP_HOST, Kind.STOP_ALL}:
-        return Fault(at, kind, draw, seconds=round(LEASE + chance.uniform(1.0, 2.5), 2))
+        return Fault(at, kind, draw, seconds=round(LEASE + chance.uniform(*BEYOND), 2))
     if kind is Kind.STOP_WORKER:
         return Fault(at, kind, draw, seconds=round(chance.uniform(0.5, 5.0), 2))
     return Fault(at, kind, draw, mode=chance.choice(["fast", "immediate"]) if kind is Kind.RESTART else "")
