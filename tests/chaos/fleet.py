@@ -39,16 +39,12 @@ class Fleet:
         """What stands in the environment of every process of this run, also of those that outlived their parents."""
         return f"{FOLDER}={self._folder}"
 
-    async def __aenter__(self) -> Self:
-        with self._stack:
-            for _ in range(HOSTS):
-                self._start_host()
-            for host in self.hosts:
-                await host.ready()
-            self._stack = self._stack.pop_all()
+    def __enter__(self) -> Self:
+        for _ in range(HOSTS):
+            self._start_host()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         for submitter in self.submitters:
             submitter.kill()
             submitter.wait()

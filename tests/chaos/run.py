@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import asyncpg
 import click
 from rich.console import Console
 
+from opwright import Opwright
 from tests.chaos.figures import figures, show
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import TABLES
@@ -40,8 +42,9 @@ class Run:
 
     async def run(self) -> bool:
         """All of it; whether everything held."""
-        await self._execute(*TABLES)
-        async with Fleet(self._url, self._folder, self._seed, self._operations) as fleet:
+        async with Opwright(self._url):  # makes its tables
+            await self._execute(*TABLES)
+        with Fleet(self._url, self._folder, self._seed, self._operations) as fleet:
             self._began = time.monotonic()
             fleet.submit()
             done = await self._rage(fleet)
@@ -123,6 +126,7 @@ def main(seed: int | None, operations: int, into: Path) -> None:
     if EXISTING:
         raise click.UsageError("the server is restarted, so it must be our own: unset OPWRIGHT_TEST_POSTGRES")
     folder = fresh(into.resolve() / str(seed))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that whoever ends it leaves no hosts behind
     for fault in drawn(seed, operations):
         console.print(f"  {fault}", highlight=False)
     with running_postgres() as server, server.database() as url:
