@@ -9,7 +9,7 @@ CODE  := src tests examples benchmarks docs
 PROSE := $(wildcard *.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-kills test-system faults check fix docs bench clean
+.PHONY: help install run test test-kills test-system faults chaos check fix docs bench clean
 .PHONY: check-format check-lint check-types check-layers check-docs check-spelling
 
 help: ## print this
@@ -63,6 +63,9 @@ docs: $(STAMP) ## build the pages into docs/_build/html
 
 bench: $(STAMP) ## measure; prints the table that docs and README quote
 	@$(BIN)/python -m benchmarks
+
+chaos: $(STAMP) ## two hosts under random kills, stops, cuts and a restart, then an audit; SEED=123 repeats a plan, OPERATIONS=1000
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(OPERATIONS),--operations $(OPERATIONS))
 
 clean: ## remove the virtual environment and everything built
 	@rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

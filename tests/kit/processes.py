@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, Unpack
 
@@ -56,7 +57,7 @@ class HostProcess:
         self._log = folder / f"{name}.log"
         self._events = folder / f"{name}.events"
         self._process: subprocess.Popen[bytes]
-        self._seen: set[int] = set()
+        self._seen: set[psutil.Process] = set()  # not numbers: another process may have got one of them meanwhile
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
@@ -70,14 +71,14 @@ class HostProcess:
         if kind is not None:
             events = "\n".join(str(event) for event in self.events())
             sys.stdout.write(f"---- {self.name} {self.pid} said\n{self.log()}\n---- its events\n{events}\n")
-        left = {*self._seen, *self.children()}
+        self.children()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.kill()
         self._process.wait()
-        for pid in left:
-            if is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        for child in self._seen:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def _environment(self) -> dict[str, str]:
         own = {"OPWRIGHT_URL": self._url, FOLDER: str(self._folder), FILE: str(self._events)}
@@ -87,6 +88,10 @@ class HostProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def log(self) -> str:
         """What it wrote to its standard streams."""
@@ -98,8 +103,12 @@ class HostProcess:
 
     def children(self) -> list[int]:
         """Its live worker processes."""
+        if self._process.returncode is not None:
+            return []
         found = descendants(self.pid)
-        self._seen |= set(found)
+        for pid in found:
+            with suppress(psutil.NoSuchProcess):
+                self._seen.add(psutil.Process(pid))
         return found
 
     async def ready(self) -> Self:
