@@ -26,7 +26,7 @@ from tests.kit.waiting import eventually
 
 NEWER = "tests.kit.newer"
 NEXT = 9000
-MANY = 5  # hosts that start at once
+MANY = 4  # hosts that start at once
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -153,6 +153,7 @@ async def waiting_is_done(tables: Tables, operation: int) -> None:
 
 
 @pytest.mark.fault("F66")
+@pytest.mark.timeout(120)
 async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
     application: Application, tables: Tables, diary: Diary, tmp_path: Path
 ) -> None:
@@ -160,7 +161,7 @@ async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
     with ExitStack() as stack:
         hosts = [stack.enter_context(HostProcess(tables.url, tmp_path, f"host-{number}", workers=1)) for number in range(MANY)]
         for host in hosts:
-            await host.ready()
+            await host.until(lambda host=host: bool(host.events("worker.ready") and host.events("host.started")), "ready", 90)  # type: ignore[misc]
         known = migrations(SQLITE if tables.is_sqlite else POSTGRESQL, "opwright")
         assert await versions(tables) == [step.version for step in known]
         assert len(await tables.hosts()) == MANY

@@ -2,7 +2,7 @@
 
 import os
 
-from opwright.store import postgresql, sqlite
+from opwright.store import listing, postgresql, sqlite
 from opwright.store.migrations import Migration, migrations
 from opwright.store.statements import Dialect
 from tests.kit.application import Application
@@ -26,8 +26,8 @@ def with_next(dialect: Dialect, schema: str) -> tuple[Migration, ...]:
     return (*known, Migration(NEXT, "moods", statements))
 
 
-for engine in (postgresql, sqlite):
-    engine.migrations = with_next  # type: ignore[attr-defined]
+for module in (listing, postgresql, sqlite):
+    module.migrations = with_next  # type: ignore[attr-defined]
 
 write_events()
 
