@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import asyncpg
 import pytest
@@ -58,7 +58,7 @@ class Load:
         self._application = application
         self._task: asyncio.Task[None]
 
-    async def __aenter__(self) -> "Load":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._submit())
         return self
 
@@ -177,7 +177,7 @@ async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
 async def test_a_migration_that_dies_half_way_leaves_neither_a_lock_nor_half_a_step(
     application: Application, tables: Tables, way: signal.Signals
 ) -> None:
-    """It has made a table and waits for the lock of another when it is killed or interrupted. The next one finds all as it was."""
+    """It has made a table and waits for a lock when it is killed or interrupted. The next one finds all as it was."""
     async with application.ops:
         await application.note.submit("kept")
     before = await structure(tables)
