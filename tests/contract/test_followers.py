@@ -100,7 +100,7 @@ async def test_an_end_that_nobody_told_of_is_found(store: Store, host: Member) -
 
 @pytest.mark.fault("F43")
 async def test_what_never_came_to_be_counts_as_failed_after_three_hours(store: Store) -> None:
-    """Its submit was rolled back. A young one may still be committed, by a process whose clock is an hour behind: it is waited for."""
+    """Its submit was rolled back. A young one may still be committed, also where its clock was behind: it is waited for."""
     old, young, behind = 5, new_id(), new_id() - (MOST_BEHIND << COUNTER_BITS)
     first, second, third = await follow(store, old), await follow(store, young), await follow(store, behind)
     await store.queue.follow([])

@@ -60,6 +60,7 @@ async def test_many_processes_may_start_on_an_empty_database_at_once(open_store:
     assert len(await versions(stores[0])) == len(set(await versions(stores[0])))
 
 
+@pytest.mark.fault("F65")
 async def test_a_newer_schema_is_refused_and_left_alone(store: Store, open_store: OpenStore) -> None:
     """An older program neither reads nor repairs what a newer one has made (F65)."""
     await store.operations.submit([operation()])
@@ -101,6 +102,7 @@ async def test_a_schema_is_upgraded_once_by_however_many_ask(store: Store, other
     assert sorted(done) == [[], [LATER]]
 
 
+@pytest.mark.fault("F66", "F69")
 async def test_a_migration_that_fails_leaves_nothing_behind(
     store: Store, open_store: OpenStore, upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ STRANGE = [
 ]
 
 
-@pytest.mark.fault("F41")
+@pytest.mark.fault("F41", "F68")
 async def test_rows_that_no_door_has_checked_fail_alone(application: Application, tables: Tables, tmp_path: Path) -> None:
     """What cannot be read ends FAILED with a reason, and costs no worker; its neighbours run."""
     async with application.ops:
@@ -67,7 +67,7 @@ async def put(tables: Tables, inputs: str, options: str | None) -> int:
 async def test_hosts_and_log_lines_are_numbered_beyond_all_that_came_before(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:
-    """Log lines beyond 32 bits, and the last of the two billion starts of hosts: claims, retries, logs, stop and takeover work."""
+    """Log lines beyond 32 bits, and the last but one of two billion starts of hosts: claims, retries, logs and the stop work."""
     async with application.ops:
         await number_from(tables)
         flaky = await application.flaky.options(retries=2, backoff=0.01).submit("flaky", 2)

@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import asyncpg
 import pytest
@@ -26,7 +26,7 @@ from tests.kit.waiting import eventually
 
 NEWER = "tests.kit.newer"
 NEXT = 9000
-MANY = 5  # hosts that start at once
+MANY = 4  # hosts that start at once
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -58,7 +58,7 @@ class Load:
         self._application = application
         self._task: asyncio.Task[None]
 
-    async def __aenter__(self) -> "Load":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._submit())
         return self
 
@@ -153,6 +153,7 @@ async def waiting_is_done(tables: Tables, operation: int) -> None:
 
 
 @pytest.mark.fault("F66")
+@pytest.mark.timeout(120)
 async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
     application: Application, tables: Tables, diary: Diary, tmp_path: Path
 ) -> None:
@@ -160,7 +161,7 @@ async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
     with ExitStack() as stack:
         hosts = [stack.enter_context(HostProcess(tables.url, tmp_path, f"host-{number}", workers=1)) for number in range(MANY)]
         for host in hosts:
-            await host.ready()
+            await host.until(lambda host=host: bool(host.events("worker.ready") and host.events("host.started")), "ready", 90)  # type: ignore[misc]
         known = migrations(SQLITE if tables.is_sqlite else POSTGRESQL, "opwright")
         assert await versions(tables) == [step.version for step in known]
         assert len(await tables.hosts()) == MANY
@@ -176,7 +177,7 @@ async def test_hosts_that_start_at_once_on_an_empty_database_install_it_once(
 async def test_a_migration_that_dies_half_way_leaves_neither_a_lock_nor_half_a_step(
     application: Application, tables: Tables, way: signal.Signals
 ) -> None:
-    """It has made a table and waits for the lock of another when it is killed or interrupted. The next one finds all as it was."""
+    """It has made a table and waits for a lock when it is killed or interrupted. The next one finds all as it was."""
     async with application.ops:
         await application.note.submit("kept")
     before = await structure(tables)

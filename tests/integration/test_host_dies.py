@@ -64,6 +64,7 @@ async def test_another_host_takes_over_what_a_killed_host_held(
     assert max(attempt for _, attempt in await tables.attempts()) == 2
 
 
+@pytest.mark.fault("F44")
 async def test_a_frozen_host_changes_nothing_when_it_wakes_up_late(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:

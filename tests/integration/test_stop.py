@@ -51,6 +51,7 @@ async def test_what_runs_finishes_and_the_rest_goes_back(
         assert diary.lines("start", "waiting-0") == []
 
 
+@pytest.mark.fault("F70")
 @pytest.mark.parametrize("trigger", ["hold", "linger", "stubborn"])
 async def test_what_outlives_the_grace_is_interrupted_and_goes_back(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path, trigger: str

@@ -2,7 +2,7 @@
 
 import os
 
-from opwright.store import postgresql, sqlite
+from opwright.store import listing, postgresql, sqlite
 from opwright.store.migrations import Migration, migrations
 from opwright.store.statements import Dialect
 from tests.kit.application import Application
@@ -16,18 +16,19 @@ def with_next(dialect: Dialect, schema: str) -> tuple[Migration, ...]:
     known = migrations(dialect, schema)
     own = dialect.schema_text(schema)
     (*_, view) = (text for step in known for text in step.statements if "create view" in text)
+    index = "operations_mood" if dialect.name == "postgresql" else f"{own}operations_mood"
     statements = (
         f"create table {own}moods (operation bigint primary key, mood text not null)",
         f"alter table {own}operations add column mood text",
-        f"create index {'' if dialect.name == 'postgresql' else own}operations_mood on {own}operations (mood) where mood is not null",
+        f"create index {index} on {own}operations (mood) where mood is not null",
         f"drop view {own}overview",
         view.replace("o.inputs,", "o.mood, o.inputs,"),
     )
     return (*known, Migration(NEXT, "moods", statements))
 
 
-for engine in (postgresql, sqlite):
-    engine.migrations = with_next  # type: ignore[attr-defined]
+for module in (listing, postgresql, sqlite):
+    module.migrations = with_next  # type: ignore[attr-defined]
 
 write_events()
 

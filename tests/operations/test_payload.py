@@ -378,6 +378,7 @@ def test_a_result_of_a_trigger_that_declares_none_is_refused(value: Any) -> None
         result.encode(value)
 
 
+@pytest.mark.fault("F41")
 async def test_what_is_refused_stores_nothing(ops: Opwright) -> None:
     """Each refusal comes at once, before anything is awaited, and leaves no row on any engine."""
     kinds = {repr(case.values[0]): case.values[0] for case in REFUSED}
@@ -583,6 +584,7 @@ BAD_RESULTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.fault("F41")
 async def test_a_bad_result_fails_its_own_operation_only(ops: Opwright) -> None:
     """It ends FAILED with an error that says so, without a retry; its neighbours in the same batch are fine."""
 
@@ -608,6 +610,7 @@ async def test_a_bad_result_fails_its_own_operation_only(ops: Opwright) -> None:
         assert [await neighbour.result(timeout=15) for neighbour in neighbours] == list(range(50))
 
 
+@pytest.mark.fault("F68")
 async def test_inputs_that_fit_no_longer_fail_without_a_retry(ops: Opwright) -> None:
     """Trying again cannot help: the program changed after the submit, and the error says so."""
 

@@ -168,6 +168,7 @@ STRANGE: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.fault("F41")
 @pytest.mark.parametrize("options", STRANGE, ids=lambda options: repr(options)[:40])
 async def test_whatever_a_submit_accepts_no_queue_is_stopped_by_it(ops: Opwright, options: dict[str, Any]) -> None:
     """A strange option is refused at the door, or it is carried out; either way its neighbours run, before and after."""

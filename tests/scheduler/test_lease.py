@@ -101,6 +101,7 @@ async def test_trust_counts_from_before_the_renewal_was_sent(store: Store, clock
     assert not bench.lease.trusted()
 
 
+@pytest.mark.fault("F43")
 async def test_a_clock_set_back_gives_no_trust(store: Store, clock: TurnedClock) -> None:
     """Monotonic time only ever shortens trust; the clock on the wall has no say in it."""
     bench = await registered(store, clock)
@@ -162,6 +163,7 @@ async def test_after_a_break_it_takes_a_whole_lease_again(store: Store, clock: T
     assert (await bench.row(victim.id)).state is HostState.ALIVE
 
 
+@pytest.mark.fault("F44")
 async def test_one_that_was_late_itself_is_no_judge_for_a_whole_lease(store: Store, clock: TurnedClock) -> None:
     """The whole machine stood still, or only this process: whether the others are to blame it cannot know."""
     victim = await join(store)
@@ -182,6 +184,7 @@ async def test_one_that_was_late_itself_is_no_judge_for_a_whole_lease(store: Sto
     assert (await bench.row(victim.id)).state is HostState.ALIVE
 
 
+@pytest.mark.fault("F73")
 async def test_a_lapsed_lease_that_nobody_took_is_simply_renewed(store: Store, clock: TurnedClock) -> None:
     """The same host, the same claims: age alone takes nothing away."""
     bench = await registered(store, clock)

@@ -2,7 +2,8 @@
 
 A block starts with ``-- name: x``. On SQLite, which has no data-modifying CTEs, a block may hold several statements that run in
 one transaction. In the text ``opwright.`` stands for the schema (on SQLite a prefix), ``:name`` for a parameter, ``{now}`` for
-"the time handed in, else the engine's clock", ``{json::name}`` for a parameter that is JSON.
+"the time handed in, else the engine's clock", ``{json::name}`` for a parameter that is JSON, ``{overview}`` for the columns of
+the view, named one by one: a newer program may have added others while this one runs.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from opwright.errors import ConfigurationError
+from opwright.model.operation import Operation
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 _JSON = re.compile(r"\{json::(\w+)\}")
+_OVERVIEW = ", ".join(f"v.{name}" for name in Operation.__struct_fields__)
 _SCHEMA = re.compile(r"\bopwright\.")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 
@@ -91,7 +94,7 @@ def load(dialect: Dialect, schema: str) -> dict[str, Statement]:
 
 def render(text: str, dialect: Dialect, schema: str) -> str:
     """The text with its comments, macros and schema resolved."""
-    text = _COMMENT.sub("", text).replace("{now}", dialect.now)
+    text = _COMMENT.sub("", text).replace("{now}", dialect.now).replace("{overview}", _OVERVIEW)
     return _SCHEMA.sub(dialect.schema_text(schema), _JSON.sub(dialect.json, text))
 
 

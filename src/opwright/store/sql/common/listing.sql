@@ -1,12 +1,12 @@
 -- name: listed
 -- The operations of any status, the newest first, before an id.
-select v.* from opwright.overview v
+select {overview} from opwright.overview v
 where v.id < :before and (cast(:trigger as text) is null or v.trigger = :trigger)
 order by v.id desc limit :limit
 
 -- name: listed_pending
 -- What waits for a worker: ready, due later, over a limit, behind others, or claimed ahead. Costs what is pending, never what has ended.
-select v.* from opwright.overview v where v.id in (
+select {overview} from opwright.overview v where v.id in (
   select operation from (
     select r.operation from opwright.ready r
     where r.operation < :before and (cast(:trigger as text) is null or r.trigger = :trigger)
@@ -28,7 +28,7 @@ order by v.id desc
 
 -- name: listed_processing
 -- What hosts hold and do not merely hold ahead.
-select v.* from opwright.overview v where v.id in (
+select {overview} from opwright.overview v where v.id in (
   select c.operation from opwright.claimed c
   where not c.ahead and c.operation < :before and (cast(:trigger as text) is null
       or (select o.trigger from opwright.operations o where o.id = c.operation) = :trigger)
@@ -37,7 +37,7 @@ order by v.id desc
 
 -- name: listed_wait
 -- What its trigger wants to be asked about again.
-select v.* from opwright.overview v where v.id in (
+select {overview} from opwright.overview v where v.id in (
   select d.operation from opwright.delayed d
   where d.reason = 3 and d.operation < :before and (cast(:trigger as text) is null or d.trigger = :trigger)
   order by d.operation desc limit :limit)
@@ -45,7 +45,7 @@ order by v.id desc
 
 -- name: listed_succeeded
 -- Most ends are successes, so a walk down the primary key finds a page at once.
-select v.* from opwright.overview v where v.id in (
+select {overview} from opwright.overview v where v.id in (
   select e.operation from opwright.outcomes e
   where e.status = 1 and e.operation < :before and (cast(:trigger as text) is null
       or (select o.trigger from opwright.operations o where o.id = e.operation) = :trigger)
@@ -54,7 +54,7 @@ order by v.id desc
 
 -- name: listed_unhappy
 -- FAILED or CANCELLED, the last to end first: the order of their index. `before` is the last operation of the page before.
-select v.* from (
+select {overview} from (
   select e.operation, e.ended from opwright.outcomes e
   where e.status = :status and e.status <> 1 and (cast(:trigger as text) is null
       or (select o.trigger from opwright.operations o where o.id = e.operation) = :trigger)

@@ -9,7 +9,7 @@ select (select count(*) from opwright.operations where id = :operation) as known
 
 -- name: operation
 -- One operation as people see it, with its status computed by the view.
-select * from opwright.overview where id = :operation
+select {overview} from opwright.overview v where v.id = :operation
 
 -- name: notes
 -- The log lines of an operation after a position.
@@ -18,7 +18,7 @@ where operation = :operation and id > :after order by id
 
 -- name: latest
 -- The newest operations before an id, of any status.
-select * from opwright.overview where id < :before order by id desc limit :limit
+select {overview} from opwright.overview v where v.id < :before order by v.id desc limit :limit
 
 -- name: counts
 -- How many operations stand where. Counts of ready and ended may take a moment on millions of rows.
