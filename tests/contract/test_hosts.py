@@ -7,6 +7,7 @@ from opwright.model.claim import Verdict, after_death
 from opwright.model.host import HostState, Renewal
 from opwright.model.options import Options
 from opwright.model.status import Status
+from opwright.store.postgresql import PostgresEngine
 from opwright.store.queue import Marked
 from opwright.store.store import Store
 from tests.contract.kit import (
@@ -19,6 +20,8 @@ from tests.contract.kit import (
     join,
     operation,
     places,
+    promptly,
+    query,
     retry,
     status,
     submit,
@@ -148,7 +151,37 @@ async def test_orphans_come_in_bounded_bites(store: Store, host: Member, rival: 
     await submit(store, 5)
     await host.claim()
     await judge(rival, clock)
-    assert len(await store.queue.orphans(2)) == 2
+    first = await store.queue.orphans(2)
+    assert len(first) == 2
+    rest = await store.queue.orphans(100, after=first[-1].claim.operation)
+    assert [orphan.claim.operation for orphan in (*first, *rest)] == sorted((await places(store))["claimed"])
+
+
+async def test_claims_of_a_host_that_is_in_no_table_are_orphans_too(store: Store, host: Member, rival: Member) -> None:
+    """Somebody has deleted its row: nobody would ever judge it."""
+    await submit(store, 2)
+    claim, kept = await host.take(), await rival.take()
+    await query(store, f"delete from opwright.hosts where id = {host.id}")
+    assert [orphan.claim.operation for orphan in await store.queue.orphans(10)] == [claim.operation]
+    assert await rescue(rival) == [claim.operation]
+    assert (await places(store))["claimed"] == [kept.operation]
+
+
+@pytest.mark.parametrize(
+    "database_url", ["postgresql"], indirect=True
+)  # on SQLite an open transaction keeps every writer waiting
+async def test_a_claim_in_somebodys_open_transaction_keeps_no_rescue_waiting(
+    store: Store, host: Member, rival: Member, clock: TurnedClock
+) -> None:
+    """A worker of the dead host has written its own end and not committed: the others are taken over, and that one is its own."""
+    await submit(store, 3)
+    locked, *others = await host.claim(3)
+    await judge(rival, clock)
+    assert isinstance(store.engine, PostgresEngine)
+    async with store.engine.transaction() as raw:
+        await raw.execute(f"delete from opwright.claimed where operation = {locked.operation}")
+        assert await promptly(rescue(rival)) == ids(others)
+    assert await rescue(rival) == []
 
 
 async def test_an_orphan_carries_what_a_verdict_needs(store: Store, host: Member, rival: Member, clock: TurnedClock) -> None:

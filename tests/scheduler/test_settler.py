@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opwright.clock import SystemClock, TurnedClock
-from opwright.errors import StoreBusy, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import RowRefused, StoreBusy, StoreConflict, StoreError, StoreUnavailable
 from opwright.model.claim import Claim, DelayReason, End, Postpone, Verdict
 from opwright.model.status import OutcomeCode, Status
 from opwright.scheduler import settler as settler_module
@@ -115,6 +115,19 @@ async def test_a_row_that_not_even_its_failure_fits_stops_nobody(store: Store) -
     await host.settler.run_once()
     assert [each is Status.SUCCEEDED for each in await host.statuses()] == [True, False, True]
     assert host.settler.backlog == 0
+
+
+async def test_what_is_refused_in_any_form_is_written_when_it_no_longer_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stay claimed for as long as its host lives."""
+    monkeypatch.setattr(settler_module, "PUT_OFF", 0.01)
+    host = await bench(store, 1)
+    host.queue.errors = [RowRefused("a rule of the database"), RowRefused("the same rule")]
+    host.add(host.claims[0])
+    await host.settler.run_once()
+    assert await host.statuses() == [Status.PROCESSING]
+    await eventually(lambda: host.settler.backlog == 1, "it is tried again")
+    await host.settler.run_once()
+    assert await host.statuses() == [Status.FAILED]
 
 
 async def test_stale_verdicts_land_nowhere_and_are_told(store: Store) -> None:

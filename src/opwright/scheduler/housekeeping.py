@@ -130,9 +130,9 @@ class Housekeeping(Service):
         Claims whose host has no row at all, because somebody deleted it, are told of by no renewal: they are looked for here.
         """
         self._forget_at = self._clock.monotonic() + FORGET_PERIOD
-        await self.take_over()
         await self._hosts.forget(FORGET_AGE)
         await self._queue.forget_requests()
+        await self.take_over()
 
     async def _known_triggers(self) -> set[str]:
         alive = [host for host in await self._hosts.all() if host.state is HostState.ALIVE]

@@ -16,6 +16,7 @@ from opwright.telemetry import emit, logger
 
 BATCH = 2000
 MOST_REMARKS = 20_000
+REFUSED = "the database refused to store how it ended"
 LOOK_AGAIN = 1.0  # seconds until a transaction that a trigger has left open is asked about again
 HEAVIEST = 16 * 2**20  # characters of results and errors in one statement
 PUT_OFF = 10.0  # seconds until what was refused, whatever is written, is tried again
@@ -154,8 +155,9 @@ class Settler(Service):
             await self._write(batch[middle:])
             return
         claim, verdict = batch[0]
-        text = clean(f"the database refused to store how it ended: {error}")
-        if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED and verdict.error == text:
+        text = clean(f"{REFUSED}: {error}")
+        # Not the whole text: that of a check constraint tells the refused row, which has another time in it at each attempt.
+        if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED and (verdict.error or "").startswith(REFUSED):
             logger.error("operation %s: %s; trying again in %g s", claim.operation, text, PUT_OFF)
             asyncio.get_running_loop().call_later(PUT_OFF, self.add, claim, verdict)  # or it stays claimed while this host lives
             return
