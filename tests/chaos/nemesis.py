@@ -104,7 +104,7 @@ class Nemesis:
                 await connection.execute("select pg_terminate_backend(pid) from unnest($1::integer[]) as pid", cut)
             finally:
                 await connection.close()
-        except (asyncpg.PostgresError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             return ""
         return f"{len(cut)} of {len(sessions)}"
 
