@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -72,7 +72,11 @@ class Fleet:
 
     def workers(self) -> list[psutil.Process]:
         """Every live worker, by host and age."""
-        return [psutil.Process(pid) for host in self.hosts for pid in host.children() if psutil.pid_exists(pid)]
+        found = []
+        for pid in [pid for host in self.hosts for pid in host.children()]:
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
+        return found
 
     def kill(self, host: HostProcess) -> None:
         """Kill a host as it stands and start another one."""

@@ -20,7 +20,8 @@ LOOK = 0.05  # seconds
 CONNECTIONS = 3  # that are cut at once, at most
 SESSIONS = """
 select pid from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' order by pid
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+  and (state = 'active' or not $1) order by pid
 """
 
 
@@ -94,17 +95,17 @@ class Nemesis:
         return str(worker.pid)
 
     async def _cut(self, fault: Fault) -> str:
-        """Any of the connections of hosts, workers and submitters."""
+        """Connections of hosts, workers and submitters."""
         chance = random.Random(fault.draw)
         try:
             connection = await asyncpg.connect(self._url)
             try:
-                sessions = [row["pid"] for row in await connection.fetch(SESSIONS)]
+                sessions = [row["pid"] for row in await connection.fetch(SESSIONS, fault.mode == "busy")]
                 cut = chance.sample(sessions, min(len(sessions), chance.randint(1, CONNECTIONS)))
                 await connection.execute("select pg_terminate_backend(pid) from unnest($1::integer[]) as pid", cut)
             finally:
                 await connection.close()
-        except (asyncpg.PostgresError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             return ""
         return f"{len(cut)} of {len(sessions)}"
 

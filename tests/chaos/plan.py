@@ -26,8 +26,11 @@ class Kind(StrEnum):
 # For each thousand operations; at least one of each. The server restarts once.
 PER_THOUSAND = {
     Kind.KILL_WORKER: 1.5, Kind.KILL_HOST: 0.3, Kind.STOP_HOST: 0.2, Kind.STOP_ALL: 0.25, Kind.STOP_WORKER: 0.3,
-    Kind.CUT: 1.25, Kind.KILL_SUBMITTER: 0.1, Kind.RESTART: 0.0,
+    Kind.CUT: 2.5, Kind.KILL_SUBMITTER: 0.1, Kind.RESTART: 0.0,
 }  # fmt: skip
+
+# How the server is stopped; whose connections are cut: any, or those in which a statement runs at that moment.
+MODES = {Kind.RESTART: ["fast", "immediate"], Kind.CUT: ["any", "busy"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +70,4 @@ def _fault(kind: Kind, operations: int, chance: random.Random) -> Fault:
         return Fault(at, kind, draw, seconds=round(LEASE + chance.uniform(*BEYOND), 2))
     if kind is Kind.STOP_WORKER:
         return Fault(at, kind, draw, seconds=round(chance.uniform(0.5, 5.0), 2))
-    return Fault(at, kind, draw, mode=chance.choice(["fast", "immediate"]) if kind is Kind.RESTART else "")
+    return Fault(at, kind, draw, mode=chance.choice(MODES.get(kind, [""])))

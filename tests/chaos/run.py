@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import click
 from rich.console import Console
+from rich.status import Status
 
 from opwright import Opwright
 from tests.chaos.figures import figures, show
@@ -62,7 +63,8 @@ class Run:
         nemesis = Nemesis(fleet, self._server, self._url, self._plan, progress=lambda: self._ended, say=self._say)
         raging = asyncio.create_task(nemesis.run())
         try:
-            await self._watch(fleet, raging)
+            with self._console.status("") as live:
+                await self._watch(fleet, raging, live)
         finally:
             raging.cancel()
             await asyncio.wait([raging])
@@ -70,12 +72,13 @@ class Run:
             await raging
         return dict(nemesis.done)
 
-    async def _watch(self, fleet: Fleet, raging: "asyncio.Task[None]") -> None:
+    async def _watch(self, fleet: Fleet, raging: "asyncio.Task[None]", live: Status) -> None:
         moved = time.monotonic()
         while fleet.submitting() or not raging.done() or self._standing:
             before = self._ended
             fleet.tend()
             await self._look()
+            live.update(f"{self._ended:,} operations have ended, {self._standing:,} stand somewhere")
             if self._ended > before:
                 moved = time.monotonic()
             if time.monotonic() - moved > PATIENCE:
@@ -84,7 +87,9 @@ class Run:
             await asyncio.sleep(LOOK)
 
     async def _look(self) -> None:
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # it is cut too, and the server restarts
+        with suppress(
+            asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
+        ):  # it is cut too, and the server restarts
             connection = await asyncpg.connect(self._url)
             try:
                 row = await connection.fetchrow(f"select (select count(*) from opwright.outcomes), {STANDING}")
@@ -132,7 +137,8 @@ def main(seed: int | None, operations: int, into: Path) -> None:
     with running_postgres() as server, server.database() as url:
         os.environ["OPWRIGHT_URL"] = url
         holds = asyncio.run(Run(server, url, folder, console, seed=seed, operations=operations).run())
-    console.print(f"{'everything held' if holds else 'FAILED'}; logs and journals: {folder}; again: make chaos SEED={seed}")
+    console.print(f"{'everything held' if holds else 'FAILED'}; logs and journals: {folder}")
+    console.print(f"again: make chaos SEED={seed} OPERATIONS={operations}", highlight=False)
     sys.exit(not holds)
 
 

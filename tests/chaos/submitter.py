@@ -6,7 +6,9 @@ the next one is another. Started again with the same journal it goes on where th
 
 import os
 import random
+import socket
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +29,7 @@ KINDS = {
 BAIT_FIRST, BAIT_EVERY = 10, 150  # transactions of a submitter: a lease may run out under what these submit
 BAIT_SECONDS = 5.0
 ROLLBACKS = 0.06
+LOST_ANSWERS, WITHIN = 0.02, 0.004  # the share of all transactions; seconds, about as long as a COMMIT takes
 CUSTOMERS = 12
 BACKLOG = 0.015  # the share of all that may be ready before a submitter waits, so that every fault meets submitters too
 LOOK = 0.05  # seconds
@@ -66,6 +69,7 @@ class Submitter:
             connection.rollback()
             self._journal.write(ROLLED_BACK, turn)
             return
+        self._lose_answer(connection, chance)
         connection.commit()
         self._journal.write(COMMITTED, turn)
         for handle, kind in mine:
@@ -88,6 +92,14 @@ class Submitter:
             return None, kind
         connection.execute("insert into orders values (%s, %s, %s, %s)", [turn, handle.id, kind, customer])
         return handle, kind
+
+    @staticmethod
+    def _lose_answer(connection: psycopg.Connection, chance: random.Random) -> None:
+        """Now and then the network breaks during a COMMIT: before it has arrived, or before its answer has."""
+        pause = chance.uniform(0, WITHIN)
+        if chance.random() < LOST_ANSWERS:
+            wire = socket.socket(fileno=os.dup(connection.fileno()))
+            threading.Timer(pause, _break, [wire]).start()
 
     def _follow_up(self, handle: Handle[Any], kind: str) -> None:
         """Answer what waits, cancel what is to be cancelled. If that fails nothing is lost: neither is owed."""
@@ -120,6 +132,11 @@ class Submitter:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+
+def _break(wire: socket.socket) -> None:
+    with wire, suppress(OSError):  # it was closed already
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _inputs(kind: str, customer: int, chance: random.Random) -> list[Any]:
