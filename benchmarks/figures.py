@@ -79,9 +79,7 @@ class Measure:
 _measures: list[Measure] = []
 
 
-def measure(
-    *yields: str, floors: Sequence[str] = (), once: bool = False, peer: str | None = None
-) -> Callable[[Run], Run]:
+def measure(*yields: str, floors: Sequence[str] = (), once: bool = False, peer: str | None = None) -> Callable[[Run], Run]:
     """Register a measure under the names of its figures. ``once``: in the first round only, because it takes long."""
 
     def register(run: Run) -> Run:

@@ -23,8 +23,10 @@ def show(console: Console, figures: Mapping[str, Figure]) -> None:
         column.justify = "right"
     for figure in figures.values():
         floor, ratio = figures.get(figure.floor or ""), figure.ratio(figures)
-        cells = (figure.name, _text(figure), _short(floor) if floor else "", "" if ratio is None else f"{ratio:.2f}")
-        table.add_row(*cells, "\n".join(judged(goal, figure, figures) for goal in figure.goals))
+        compared_with = (_short(floor) if floor else "", "" if ratio is None else f"{ratio:.2f}")
+        table.add_row(
+            figure.name, _text(figure), *compared_with, "\n".join(judged(goal, figure, figures) for goal in figure.goals)
+        )
     console.print(table)
     beside = Table("system", *COLUMNS.values(), caption=SIDE_BY_SIDE)
     for system, cells in compared(figures):
@@ -45,7 +47,9 @@ def write(path: Path, figures: Mapping[str, Figure], around: Mapping[str, Any]) 
     path.parent.mkdir(parents=True, exist_ok=True)
     (path.parent / ".gitignore").write_text("*\n")  # a run belongs to the machine it was made on
     rows = [_row(one, figures) for one in figures.values()]
-    peers = [{"name": one.name, "requirements": one.requirements, "settings": dict(one.settings), "page": one.page} for one in PEERS]
+    peers = [
+        {"name": one.name, "requirements": one.requirements, "settings": dict(one.settings), "page": one.page} for one in PEERS
+    ]
     path.write_text(json.dumps({**around, "figures": rows, "peers": peers}, indent=1) + "\n")
 
 

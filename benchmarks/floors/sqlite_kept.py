@@ -15,7 +15,7 @@ create table jobs (
 create index jobs_waiting on jobs (id) where status = 0;
 """
 FILL = "insert into jobs values (?, 0, 'nothing', '{\"number\": 1}', null)"
-FIRST = "select id, \"trigger\", inputs from jobs where status = 0 order by id limit ?"
+FIRST = 'select id, "trigger", inputs from jobs where status = 0 order by id limit ?'
 CLAIM = "update jobs set status = 1, token = ? where id = ?"
 END = "update jobs set status = 2 where id = ? and token = ?"
 

@@ -1,13 +1,12 @@
 """How fast a warm host works off operations that do nothing: claim, run, end, with history kept."""
 
-from typing import Unpack
+from typing import Literal
 
 from benchmarks.application import Application
 from benchmarks.bench import Bench, Engine
 from benchmarks.figures import Figure, measure, rate
 from benchmarks.goals import Goal, at_least
 from benchmarks.hosts import drained, host_here
-from opwright.settings import Overrides
 
 WORKERS = 2
 MANY = 1000  # slots, where the default in one process is 100 and in a worker process 1
@@ -18,38 +17,40 @@ SQLITE = at_least(0.3, "floor.sqlite.kept")
 
 @measure("drain.postgresql.inline", floors=["floor.postgresql.queue", "floor.postgresql.pgbench"])
 async def postgresql_inline(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "postgresql", "inline", INLINE, pool="inline")]
+    return [await _drain(bench, "postgresql", "inline", INLINE, "inline")]
 
 
 @measure("drain.postgresql.inline_tuned", floors=["floor.postgresql.queue", "floor.postgresql.pgbench"])
 async def postgresql_inline_tuned(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "postgresql", "inline_tuned", INLINE, pool="inline", slots=MANY)]
+    return [await _drain(bench, "postgresql", "inline_tuned", INLINE, "inline", slots=MANY)]
 
 
 @measure("drain.postgresql.workers", floors=["floor.postgresql.queue", "floor.postgresql.pgbench"])
 async def postgresql_workers(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "postgresql", "workers", PROCESSES, pool="process")]
+    return [await _drain(bench, "postgresql", "workers", PROCESSES, "process")]
 
 
 @measure("drain.postgresql.workers_tuned", floors=["floor.postgresql.queue", "floor.postgresql.pgbench"])
 async def postgresql_workers_tuned(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "postgresql", "workers_tuned", PROCESSES, pool="process", slots=MANY)]
+    return [await _drain(bench, "postgresql", "workers_tuned", PROCESSES, "process", slots=MANY)]
 
 
 @measure("drain.sqlite.inline", floors=["floor.sqlite.queue", "floor.sqlite.kept"])
 async def sqlite_inline(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "sqlite", "inline", SQLITE, pool="inline")]
+    return [await _drain(bench, "sqlite", "inline", SQLITE, "inline")]
 
 
 @measure("drain.sqlite.workers", floors=["floor.sqlite.queue", "floor.sqlite.kept"])
 async def sqlite_workers(bench: Bench) -> list[Figure]:
-    return [await _drain(bench, "sqlite", "workers", SQLITE, pool="process")]
+    return [await _drain(bench, "sqlite", "workers", SQLITE, "process")]
 
 
-async def _drain(bench: Bench, engine: Engine, name: str, goal: Goal, **settings: Unpack[Overrides]) -> Figure:
-    count = bench.amount(50_000 if settings["pool"] == "inline" else 20_000, 5_000)
+async def _drain(
+    bench: Bench, engine: Engine, name: str, goal: Goal, pool: Literal["inline", "process"], slots: int | None = None
+) -> Figure:
+    count = bench.amount(50_000 if pool == "inline" else 20_000, 5_000)
     with bench.database(engine) as url:
         application = Application.on(url)
-        async with host_here(application, workers=WORKERS, **settings):
+        async with host_here(application, pool=pool, workers=WORKERS, slots=slots):
             ended = count / await drained(application, count)
     return rate(f"drain.{engine}.{name}", ended, floor=f"floor.{engine}.queue", goals=(goal,))

@@ -5,7 +5,7 @@ from benchmarks.peers.peer import Peer
 CELERY = Peer(
     name="celery",
     title="Celery + Redis",
-    requirements=("celery==5.7.0", "redis==8.1.0"),
+    requirements=("celery==5.7.0", "redis==8.1.0", "packaging>=24"),
     store="redis",
     settings={
         "pool": "prefork", "concurrency": 2, "worker_prefetch_multiplier": 64, "task_ignore_result": True,

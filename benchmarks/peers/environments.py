@@ -1,6 +1,5 @@
 """An environment for each peer under ``build/peers``, made on first use from the registries."""
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -19,16 +18,16 @@ class Unavailable(Exception):
     """A peer that cannot be measured here, and why."""
 
 
-async def command(peer: Peer) -> list[str]:
+def command(peer: Peer) -> list[str]:
     """What runs the peer's program, its environment made where it is not yet. Raises Unavailable."""
     folder = BUILD / peer.name
     if peer.runtime == "node":
-        await _made(folder, peer.requirements, [["npm", "install", "--no-audit", "--no-fund", *peer.requirements]])
+        _made(folder, peer.requirements, [["npm", "install", "--no-audit", "--no-fund", *peer.requirements]])
         return ["node", str(ROOT / "benchmarks" / "peers" / "programs" / f"{peer.name}.mjs")]
-    return [await python(peer.name, peer.requirements, peer.python), "-m", f"benchmarks.peers.programs.{peer.name}"]
+    return [python(peer.name, peer.requirements, peer.python), "-m", f"benchmarks.peers.programs.{peer.name}"]
 
 
-async def python(name: str, requirements: tuple[str, ...], least: tuple[int, int] = (3, 11)) -> str:
+def python(name: str, requirements: tuple[str, ...], least: tuple[int, int] = (3, 11)) -> str:
     """The Python of a virtual environment that has the requirements. Raises Unavailable."""
     folder = BUILD / name
     inside = str(folder / "bin" / "python")
@@ -36,11 +35,11 @@ async def python(name: str, requirements: tuple[str, ...], least: tuple[int, int
         [_interpreter(least), "-m", "venv", "--clear", str(folder)],
         [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements],
     ]
-    await _made(folder, requirements, steps)
+    _made(folder, requirements, steps)
     return inside
 
 
-async def _made(folder: Path, requirements: tuple[str, ...], steps: list[list[str]]) -> None:
+def _made(folder: Path, requirements: tuple[str, ...], steps: list[list[str]]) -> None:
     """Make the environment anew unless its stamp names the same requirements."""
     stamp = folder / ".requirements"
     if stamp.exists() and stamp.read_text().split("\n") == list(requirements):
@@ -48,27 +47,21 @@ async def _made(folder: Path, requirements: tuple[str, ...], steps: list[list[st
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for step in steps:
-        await _done(step, folder)
+        _done(step, folder)
     stamp.write_text("\n".join(requirements))
 
 
-async def _done(step: list[str], folder: Path) -> None:
+def _done(step: list[str], folder: Path) -> None:
+    name = Path(step[0]).name
     try:
-        process = await asyncio.create_subprocess_exec(
-            *step, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
+        done = subprocess.run(step, cwd=folder, capture_output=True, text=True, errors="replace", timeout=INSTALL, check=False)
     except FileNotFoundError:
-        raise Unavailable(f"there is no {step[0]} here") from None
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), INSTALL)
-    except TimeoutError:
-        raise Unavailable(f"not installed after {INSTALL} s: {' '.join(step)}") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode:
-        said = output.decode(errors="replace").strip().splitlines() or ["nothing"]
-        raise Unavailable(f"{Path(step[0]).name} could not install {step[-1]}: {said[-1]}")
+        raise Unavailable(f"there is no {name} here") from None
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{name} has not installed {step[-1]} after {INSTALL} s") from None
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
+        raise Unavailable(f"{name} could not install {step[-1]}: {said[-1]}")
 
 
 def _interpreter(least: tuple[int, int]) -> str:

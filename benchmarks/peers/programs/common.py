@@ -46,6 +46,7 @@ class Journal:
 class Program(ABC):
     """One system: how it is set up, submits and works. A job has one input, its number, and calls ``ran`` with it."""
 
+    @abstractmethod
     async def set_up(self) -> None:
         """Make the tables."""
 

@@ -18,8 +18,8 @@ async def nothing(number: int) -> None:
 
 class DbosProgram(Program):
     async def set_up(self) -> None:
-        _launch()
-        DBOS.destroy()
+        await asyncio.to_thread(_launch)
+        await asyncio.to_thread(DBOS.destroy)
 
     async def open(self) -> None:
         self.client = DBOSClient(system_database_url=URL)

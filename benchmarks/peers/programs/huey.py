@@ -15,6 +15,9 @@ def nothing(number: int) -> None:
 
 
 class HueyProgram(Program):
+    async def set_up(self) -> None:
+        app.storage.initialize_schema()
+
     async def open(self) -> None:
         """Nothing to do: each thread opens the file when it needs it."""
 
