@@ -29,6 +29,7 @@ class Program:
     command: tuple[str, ...]
     environment: dict[str, str]
     journal: Path
+    logs: Path
 
     @classmethod
     async def of(cls, peer: Peer, url: str, folder: Path) -> Self:
@@ -42,7 +43,7 @@ class Program:
             "PEER_SETTINGS": json.dumps(dict(peer.settings)),
             "PYTHONPATH": str(ROOT),
         }
-        return cls(peer, url, tuple(await asyncio.to_thread(command, peer)), {**os.environ, **told}, journal)
+        return cls(peer, url, tuple(await asyncio.to_thread(command, peer)), {**os.environ, **told}, journal, BUILD)
 
     async def step(self, name: str, count: int = 0) -> Any:
         """Run one step to its end; what it says on its last line. Raises ProgramFailed, TimeoutError."""
@@ -78,7 +79,7 @@ class Program:
             await process.wait()
 
     def _log(self, step: str) -> Path:
-        return BUILD / f"{self.peer.name}.{step}.log"
+        return self.logs / f"{self.peer.name}.{step}.log"
 
     def _complaint(self, step: str) -> str:
         return " | ".join(self._log(step).read_text(errors="replace").strip().splitlines()[-3:])

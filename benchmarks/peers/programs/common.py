@@ -43,6 +43,9 @@ class Journal:
         os.write(self._file, f"{label} {now}\n".encode())
 
 
+_journal: Journal  # of this worker
+
+
 class Program(ABC):
     """One system: how it is set up, submits and works. A job has one input, its number, and calls ``ran`` with it."""
 
