@@ -1,6 +1,7 @@
 """The systems side by side as a picture: a panel for each kind of work, a bar for each system, logarithmic."""
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -42,7 +43,12 @@ def _panel(ax: Axes, panel: str, systems: Sequence[System], figures: Mapping[str
     shown = {place: figure for place, system in enumerate(systems) if (figure := system.figure(panel, figures))}
     for place, figure in shown.items():
         _bar(ax, place, figure, COLOURS[systems[place].kind])
-    ax.margins(x=0.3)
+    ax.margins(y=0.01)
+    if shown:  # from a power of ten, so that lengths can be compared; to where the longest label ends
+        least = min(figure.value for figure in shown.values())
+        longest = max(figure.parts["p99"] if figure.unit == WAIT else figure.value for figure in shown.values())
+        ax.set_xlim(10 ** floor(log10(least) - 0.01), longest * max(longest / least, 10) ** 0.35)
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
 
 
 def _bar(ax: Axes, place: int, figure: Figure, colour: str) -> None:
