@@ -48,7 +48,7 @@ def _panel(ax: Axes, panel: str, systems: Sequence[System], figures: Mapping[str
         least = min(figure.value for figure in shown.values())
         longest = max(figure.parts["p99"] if figure.unit == WAIT else figure.value for figure in shown.values())
         ax.set_xlim(10 ** floor(log10(least) - 0.01), longest * max(longest / least, 10) ** 0.35)
-        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
 def _bar(ax: Axes, place: int, figure: Figure, colour: str) -> None:
