@@ -61,14 +61,14 @@ fix: $(STAMP) ## format, and mend what can be mended without thought
 docs: $(STAMP) ## build the pages into docs/_build/html
 	@$(BIN)/sphinx-build -n -W --keep-going docs docs/_build/html
 
-bench: $(STAMP) ## measure; prints the table that docs and README quote
+bench: $(STAMP) ## measure beside other systems, about half an hour; prints the tables that docs and README quote
 	@$(BIN)/python -m benchmarks
 
 chaos: $(STAMP) ## two hosts under random kills, stops, cuts and a restart, then an audit; SEED=123 repeats a plan, OPERATIONS=1000
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(OPERATIONS),--operations $(OPERATIONS))
 
 clean: ## remove the virtual environment and everything built
-	@rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) docs/_build build/peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The stamp says that the environment agrees with pyproject.toml. A broken environment is made anew, because
 # pip cannot mend one whose Python is gone.

@@ -1,15 +1,16 @@
 """What a measure yields, and the list of all measures.
 
 A figure says little alone: machines differ. So each names its floor, the same work done by the bare driver in the same run,
-and what is compared is the ratio.
+and what is compared is the ratio. Goals are multiples of floors and of what other systems reach in the same run.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from typing import Any, Self
 
 from benchmarks.bench import Bench
+from benchmarks.goals import Goal, Part
 
 RATE, WAIT = "/s", "ms"
 
@@ -22,7 +23,7 @@ class Figure:
     values: tuple[float, ...]
     unit: str
     floor: str | None = None
-    goal: str | None = None
+    goals: tuple[Goal, ...] = ()
 
     @property
     def value(self) -> float:
@@ -37,6 +38,10 @@ class Figure:
         cuts = quantiles(self.values, n=100, method="inclusive")
         return {"p95": cuts[94], "p99": cuts[98], "samples": float(len(self.values))}
 
+    def part(self, name: Part) -> float:
+        """What a goal is about."""
+        return self.value if name == "value" else self.parts[name]
+
     def ratio(self, figures: Mapping[str, Self]) -> float | None:
         """The figure as a multiple of its floor."""
         floor = figures.get(self.floor or "")
@@ -47,14 +52,14 @@ class Figure:
         return replace(self, values=earlier.values + self.values) if earlier else self
 
 
-def rate(name: str, rate: float, *, floor: str | None = None, goal: str | None = None) -> Figure:
+def rate(name: str, rate: float, *, floor: str | None = None, goals: tuple[Goal, ...] = ()) -> Figure:
     """So many in a second."""
-    return Figure(name, (rate,), RATE, floor, goal)
+    return Figure(name, (rate,), RATE, floor, goals)
 
 
-def waits(name: str, seconds: Sequence[float], *, floor: str | None = None, goal: str | None = None) -> Figure:
+def waits(name: str, seconds: Sequence[float], *, floor: str | None = None, goals: tuple[Goal, ...] = ()) -> Figure:
     """Waits in milliseconds."""
-    return Figure(name, tuple(one * 1e3 for one in seconds), WAIT, floor, goal)
+    return Figure(name, tuple(one * 1e3 for one in seconds), WAIT, floor, goals)
 
 
 Run = Callable[[Bench], Coroutine[Any, Any, list[Figure]]]
@@ -62,33 +67,38 @@ Run = Callable[[Bench], Coroutine[Any, Any, list[Figure]]]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something to measure, which figures it yields, and the floors to measure just before it."""
+    """Something to measure, which figures it yields, the floors to measure just before it, and of which peer it is."""
 
     run: Run
     yields: tuple[str, ...]
     floors: tuple[str, ...]
     once: bool
+    peer: str | None
 
 
 _measures: list[Measure] = []
 
 
-def measure(*yields: str, floors: Sequence[str] = (), once: bool = False) -> Callable[[Run], Run]:
+def measure(*yields: str, floors: Sequence[str] = (), once: bool = False, peer: str | None = None) -> Callable[[Run], Run]:
     """Register a measure under the names of its figures. ``once``: in the first round only, because it takes long."""
 
     def register(run: Run) -> Run:
-        _measures.append(Measure(run, yields, tuple(floors), once))
+        _measures.append(Measure(run, yields, tuple(floors), once, peer))
         return run
 
     return register
 
 
-def chosen(names: Sequence[str]) -> list[Measure]:
-    """The measures whose figures begin with one of the names (all without names), each behind its floors. Raises KeyError."""
+def chosen(names: Sequence[str], peers: Collection[str]) -> list[Measure]:
+    """The measures whose figures begin with one of the names (all without names), each behind its floors.
+
+    Of the peers only those named. Raises KeyError with a name that nothing has.
+    """
     for name in names:
         if not any(_begins(figure, [name]) for figure in known()):
             raise KeyError(name)
     wanted = [one for one in _measures if not names or any(_begins(figure, names) for figure in one.yields)]
+    wanted = [one for one in wanted if one.peer is None or one.peer in peers]
     wanted.sort(key=lambda one: one.yields[0].startswith("floor."))  # a floor stands before the first that needs it
     by_name = {name: one for one in _measures for name in one.yields}
     ordered = [step for one in wanted for step in (*(by_name[floor] for floor in one.floors), one)]

@@ -84,10 +84,16 @@ def _on_file(bench: Bench, work: Callable[[sqlite3.Connection], float]) -> float
         return work(connection)
 
 
-def _open(url: str) -> sqlite3.Connection:
+def connected(url: str) -> sqlite3.Connection:
+    """The file, set as Opwright sets it."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     for pragma in ("journal_mode = wal", "synchronous = full", "wal_autocheckpoint = 4000", "cache_size = -65536"):
         connection.execute(f"pragma {pragma}")
+    return connection
+
+
+def _open(url: str) -> sqlite3.Connection:
+    connection = connected(url)
     connection.executescript(SQLITE)
     return connection
 

@@ -7,12 +7,14 @@ from benchmarks.application import Application
 from benchmarks.bench import Bench, Engine
 from benchmarks.figures import Figure, measure, rate
 from benchmarks.floors.postgresql_insert import CLIENTS
+from benchmarks.goals import at_least
 
 
 @measure("submit.single.postgresql", floors=["floor.postgresql.insert.1"])
 async def postgresql(bench: Bench) -> list[Figure]:
     submitted = await _submitted(bench, "postgresql", tasks=1)
-    return [rate("submit.single.postgresql", submitted, floor="floor.postgresql.insert.1", goal="≥ 0.6 × floor")]
+    goals = (at_least(0.6, "floor.postgresql.insert.1"),)
+    return [rate("submit.single.postgresql", submitted, floor="floor.postgresql.insert.1", goals=goals)]
 
 
 @measure("submit.tasks.postgresql", floors=[f"floor.postgresql.insert.{CLIENTS}"])
@@ -24,7 +26,7 @@ async def postgresql_tasks(bench: Bench) -> list[Figure]:
 @measure("submit.single.sqlite", floors=["floor.sqlite.insert"])
 async def sqlite(bench: Bench) -> list[Figure]:
     submitted = await _submitted(bench, "sqlite", tasks=1)
-    return [rate("submit.single.sqlite", submitted, floor="floor.sqlite.insert", goal="≥ 0.6 × floor")]
+    return [rate("submit.single.sqlite", submitted, floor="floor.sqlite.insert", goals=(at_least(0.6, "floor.sqlite.insert"),))]
 
 
 @measure("submit.tasks.sqlite", floors=["floor.sqlite.insert"])
