@@ -30,8 +30,8 @@ class Service(ABC):
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
-        self._ended_steps = 0
-        self._in_step = False
+        self._moves = 0
+        self._in_step = self._given_up = False
         self._again: asyncio.TimerHandle | None = None
 
     @abstractmethod
@@ -59,13 +59,21 @@ class Service(ABC):
 
     @property
     def pulse(self) -> int | None:
-        """A count that moves with every step that ends, well or not. None: it is not started, or sleeps until its time."""
+        """A count that moves with every step that ends, well or not, and with ``moved()``.
+
+        None: it is not started, or sleeps until its time.
+        """
         resting = self._task is None or (self.running and not self._in_step)
-        return None if resting else self._ended_steps
+        return None if resting else self._moves
+
+    def moved(self) -> None:
+        """A step that may take long, because it has much to do, tells that it goes on."""
+        self._moves += 1
 
     def interrupt(self) -> None:
         """Give up a step that hangs: it is cancelled, and the loop begins again."""
-        if self._task is not None:
+        if self._task is not None and self.running:
+            self._given_up = True
             self._task.cancel()
 
     def wake(self) -> None:
@@ -82,8 +90,10 @@ class Service(ABC):
             return
         self._failures += 1
         error = "it was cancelled" if task.cancelled() else repr(task.exception())
-        emit("service.died", service=self.name, error=error)
-        logger.error("%s: its loop has ended (%s); it begins again", self.name, error)
+        if not self._given_up:  # else whoever did that has told why
+            emit("service.died", service=self.name, error=error)
+            logger.error("%s: its loop has ended (%s); it begins again", self.name, error)
+        self._given_up = False
         self._again = task.get_loop().call_later(backoff_pause(self._failures), self._begin)
 
     async def _run(self) -> None:
@@ -92,7 +102,7 @@ class Service(ABC):
             self._in_step = True
             pause = await self._step()
             self._in_step = False
-            self._ended_steps += 1
+            self._moves += 1
             await self._sleep(pause)
 
     async def _step(self) -> float:

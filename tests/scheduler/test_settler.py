@@ -209,6 +209,17 @@ async def test_verdicts_wait_for_a_database_that_is_away(postgres_server: Postgr
     await store.close()
 
 
+async def test_every_batch_shows_that_it_moves(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load its step has no end, and yet it does not hang: the lease of its host goes by this."""
+    monkeypatch.setattr(settler_module, "BATCH", 4)
+    host = await bench(store, 12)
+    for claim in host.claims:
+        host.add(claim)
+    before = host.settler._moves
+    await host.settler.run_once()
+    assert host.settler._moves == before + 3
+
+
 async def test_what_came_while_it_was_away_is_written_too(store: Store, clock: TurnedClock) -> None:
     """Old verdicts first, then the new ones; none twice."""
     host = await bench(store, 2, StoreUnavailable("gone"))

@@ -83,6 +83,7 @@ class Settler(Service):
                 self._writing, self._pending = self._pending[:count], self._pending[count:]
             if self._writing:
                 await self._write(self._writing)
+                self.moved()  # under load there is always more, and this step has no end
             self._writing = []
         return await self._decide()
 

@@ -20,21 +20,23 @@ class Vigil:
         self._services = services
         self._bound = bound
         self._ages = Ages[str](clock, gap)
-        self._told: set[str] = set()
+        self._patience: dict[str, float] = {}  # by hanging service: the age at which its step is given up next
 
     def hanging(self) -> list[str]:
-        """The names of those that hang now. Told once each; a hanging step is given up and begun anew at every look."""
+        """The names of those that hang now. Each is told once, and given up: at once, and again after every further bound."""
         beating = {service.name: service for service in self._services() if service.pulse is not None}
         ages = self._ages.look({name: service.pulse for name, service in beating.items()})
         hanging = [name for name, age in ages.items() if age >= self._bound]
+        self._patience = {name: self._patience.get(name, self._bound) for name in hanging}
         for name in hanging:
-            self._give_up(beating[name], ages[name])
-        self._told &= set(hanging)
+            if ages[name] >= self._patience[name]:
+                self._give_up(beating[name], ages[name])
         return hanging
 
     def _give_up(self, service: Service, age: float) -> None:
-        if service.name not in self._told:
-            self._told.add(service.name)
+        first = self._patience[service.name] == self._bound
+        self._patience[service.name] = age + self._bound
+        if first:
             emit("service.hung", service=service.name, seconds=age)
             logger.error(
                 "%s: a step has not ended for %.0f s; the lease is not renewed until one does, and the step is given up",
