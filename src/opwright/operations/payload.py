@@ -79,9 +79,12 @@ class Result:
         self._trigger = trigger
         self._kind = _hints(trigger, function).get("return", Any)
         self._decoder = _decoder(trigger, self._kind)
+        self._may_be_nothing = _accepts_nothing(self._kind)
 
     def encode(self, value: Any) -> str | None:
         """A returned value as text, None as nothing. Raises InvalidOperation."""
+        if value is None and self._may_be_nothing:
+            return None  # what most triggers return: all the checks below cost as much as running one
         what = f"the result of {self._trigger}"
         text = _checked(what, lambda: msgspec.convert(value, self._kind, from_attributes=True), {"result": value}, single=True)
         _fits(what, lambda: self._decoder.decode(text))
@@ -90,6 +93,15 @@ class Result:
     def decode(self, text: str | None) -> Any:
         """The stored text as the declared type."""
         return None if text is None else self._decoder.decode(text)
+
+
+def _accepts_nothing(kind: Any) -> bool:
+    """Whether None is a value of this type."""
+    try:
+        msgspec.convert(None, kind, from_attributes=True)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _checked(what: str, convert: Callable[[], Any], values: Mapping[str, Any], *, single: bool = False) -> str:
