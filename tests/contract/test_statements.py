@@ -17,7 +17,7 @@ SOURCE = Path(opwright.__file__).parent
 # What one engine alone has.
 ONLY_POSTGRESQL = {"notify", "notify_within"}
 # What every call is given by its engine.
-GIVEN = {"now", "gate", "channel"}
+GIVEN = {"now", "gate", "channel", "tell"}
 # Statements called by a name that is put together, with what that call hands over.
 INDIRECT: dict[str, set[str | None]] = {"finish": {"rows", "host"}, "postpone": {"rows"}, "release": {"rows"}}
 INDIRECT |= {f"listed_{status}": {"before", "trigger", "limit"} for status in ("pending", "processing", "wait", "succeeded")}

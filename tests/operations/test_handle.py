@@ -505,3 +505,36 @@ async def test_a_handle_takes_an_id_as_a_number_or_as_text(ops: Opwright) -> Non
     for wrong in ("abc", "", -1, 1 << 63):
         with pytest.raises(InvalidOperation):
             ops.handle(wrong)
+
+
+async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not found by polling: after the first look there is none for ten minutes."""
+    monkeypatch.setattr(waiting_module, "SHORTEST", 600)
+    monkeypatch.setattr(waiting_module, "LONGEST", 600)
+    ops, other = Opwright(postgres_database), Opwright(postgres_database)
+    work, elsewhere = Work(ops), Work(other)
+    async with ops, other, ops.host(pool="inline", heartbeat=60):
+        never = await elsewhere.trigger.options(delay=10_000).submit()
+        patient = asyncio.ensure_future(never.result())
+        await eventually(lambda: _told(ops), "the host knows that somebody waits")
+        handle = await elsewhere.trigger.submit()
+        await asyncio.wait_for(work.begun.wait(), 10)
+        waiter = asyncio.ensure_future(handle.result())
+        await eventually(lambda: _looked(other), "it was looked for, and had not ended")
+        work.go.set()
+        assert await asyncio.wait_for(waiter, 20) == "done"
+        patient.cancel()
+        await asyncio.gather(patient, return_exceptions=True)
+
+
+async def _told(ops: Opwright) -> bool:
+    engine = (await ops.client.store()).engine
+    return bool(engine._waited_for)
+
+
+async def _looked(ops: Opwright) -> bool:
+    """Whether a look has found two that wait, and both of them unended."""
+    waiting = await ops.client.waiting()
+    return len(waiting._waiters) == 2 and not waiting._woken.is_set()

@@ -177,7 +177,9 @@ class Host:
             store.hosts, identity, terms, self._clock, renewed=self._renewed, lost=self._lost, workers=self.workers,
             hanging=vigil.hanging,
         )  # fmt: skip
-        self._settler = Settler(store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed)
+        self._settler = Settler(
+            store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed, store.engine.notify_ends
+        )
         rhythm = Rhythm(
             settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues,
             patience=Patience(settings.wait_interval, settings.waits, settings.maximum_processing),

@@ -92,9 +92,12 @@ class Result:
         self._trigger = trigger
         self._kind = _hints(trigger, function).get("return", Any)
         self._decoder = _decoder(trigger, self._kind)
+        self._may_be_nothing = _accepts_nothing(self._kind)
 
     def encode(self, value: Any) -> str | None:
         """A returned value as text, None as nothing. Raises InvalidOperation."""
+        if value is None and self._may_be_nothing:
+            return None  # what most triggers return: all the checks below cost as much as running one
         what = f"the result of {self._trigger}"
         _fits(what, _convert, value, self._kind)
         text = _checked(what, {"result": value}, single=True)
@@ -104,6 +107,15 @@ class Result:
     def decode(self, text: str | None) -> Any:
         """The stored text as the declared type."""
         return None if text is None else self._decoder.decode(text)
+
+
+def _accepts_nothing(kind: Any) -> bool:
+    """Whether None is a value of this type."""
+    try:
+        _convert(None, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _convert(value: Any, kind: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Waiting for the end of operations: one poll for all who wait in this process, hastened by what its own host settles."""
+"""Waiting for the end of operations: one poll for all who wait in this process, hastened by whoever tells of an end.
+
+The process's own host names what it has settled. Other processes are asked to tell when something has ended there.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ from opwright.errors import StoreError
 from opwright.service import Service
 from opwright.store.operations import Ending
 from opwright.store.store import Store
+from opwright.watch.watcher import ends_watcher_for
 
 SHORTEST, LONGEST = 0.005, 0.25
 MOST_AT_ONCE = 1000
+ASK_PERIOD = 10.0
+REST = 4  # times as long as a look took nothing that is told leads to another one
 
 
 class Waiting(Service):
@@ -22,6 +28,9 @@ class Waiting(Service):
         self._store = store
         self._waiters: dict[int, set[asyncio.Future[Ending]]] = {}
         self._pause = SHORTEST
+        self._rested = 0.0  # by the loop's clock
+        self._asked = float("-inf")
+        self._watcher = ends_watcher_for(store.engine, self._told)
 
     async def wait(self, operation: int) -> Ending:
         """The end of an operation, whenever it comes."""
@@ -42,24 +51,45 @@ class Waiting(Service):
 
     async def run_once(self) -> float:
         """Look once. Looks follow each other at growing pauses while nothing ends."""
+        loop = asyncio.get_running_loop()
+        begun, asked = loop.time(), list(self._waiters)
         ended: dict[int, Ending] = {}
-        asked = list(self._waiters)
         for first in range(0, len(asked), MOST_AT_ONCE):
             ended |= await self._store.operations.ended(asked[first : first + MOST_AT_ONCE])
         for operation, ending in ended.items():
             for future in self._waiters.pop(operation, ()):
                 if not future.done():
                     future.set_result(ending)
+        if len(ended) < len(asked):
+            await self._ask()
+        self._rested = loop.time() + REST * (loop.time() - begun)
         self._pause = SHORTEST if ended else min(self._pause * 1.5, LONGEST)
         return self._pause if self._waiters else LONGEST * 4
 
     async def stop(self) -> None:
         """End the loop; whoever still waits is told."""
         await super().stop()
+        if self._watcher is not None:
+            await self._watcher.stop()
         for future in {future for futures in self._waiters.values() for future in futures}:
             if not future.done():
                 future.set_exception(StoreError("the application was closed while somebody waited for this operation"))
         self._waiters.clear()
+
+    async def _ask(self) -> None:
+        """Listen for ends in other processes, and let them know that somebody does."""
+        now = asyncio.get_running_loop().time()
+        if self._watcher is None or now < self._asked + ASK_PERIOD:
+            return
+        self._asked = now
+        await self._watcher.start()
+        await self._store.engine.ask_for_ends()
+
+    def _told(self) -> None:
+        """Some operations have ended somewhere. Where many wait, looks are not to follow each other without a rest."""
+        if self._waiters:
+            loop = asyncio.get_running_loop()
+            loop.call_later(max(self._rested - loop.time(), 0.0), self.wake)
 
     def _forget(self, operation: int, future: asyncio.Future[Ending]) -> None:
         """Nobody polls for what nobody waits for any more."""

@@ -69,7 +69,7 @@ class Scheduler(Service):
         self._beat = 0.0
         self._asking = False  # somebody may have asked to cancel what is held here
         self._asked_at = 0.0
-        self._claimed_at = 0.0
+        self._claimed_at = self._lay_at = 0.0  # the last claim; when it was last judged by how long it has lain
         self._doubt = False
         self._deadlines = Deadlines(
             lambda operation: self._pool().begun_at(operation), clock, lambda claim: self._ask(claim, Reason.TIMEOUT)
@@ -182,23 +182,34 @@ class Scheduler(Service):
 
     async def _claim_known(self) -> None:
         """Fill the free workers, then the look-ahead, from the queues that may have more."""
-        demand = max(self._pool().free() - self.holdings.waiting, 0)
-        if demand == 0 and self.holdings.waiting:
-            demand = min(self._ended, self._look_ahead.size)
+        demand = self._demand()
+        if not demand:
+            return
         dry = self.holdings.waiting == 0
         self._ended = 0
         got = await self._claim_from_queues(demand, self._triggers, ahead=False)
         if got and got == demand:
             await self._claim_ahead(dry=dry)
 
+    def _demand(self) -> int:
+        """How many to claim: for every free worker one; if none is free, when half of the look-ahead is used up, what has ended.
+
+        A claim for each end that is reported would cost more than the work of short operations.
+        """
+        waiting, size = self.holdings.waiting, self._look_ahead.size
+        free = max(self._pool().free() - waiting, 0)
+        return free or (min(self._ended, size) if waiting <= size // 2 else 0)
+
     async def _claim_ahead(self, *, dry: bool) -> None:
         size = self._look_ahead.size
         fast = self.measures.fast(self._triggers)
-        room = size - self.holdings.waiting
-        if size == 0 or not fast or room < size // 2:
+        if size == 0 or not fast:
             return
         if dry:
             self._look_ahead.ran_dry()
+        room = size - self.holdings.waiting
+        if room < size // 2:
+            return
         await self._claim_from_queues(room, fast, ahead=True)
 
     async def _claim_from_queues(self, limit: int, triggers: list[str], *, ahead: bool) -> int:
@@ -223,7 +234,7 @@ class Scheduler(Service):
             self._doubt = True  # it may have been committed: find out before the next claim
             raise
         if claims:
-            self._claimed_at = self._clock.monotonic()
+            self._claimed_at = self._lay_at = self._clock.monotonic()
             self.holdings.take(claims)
             for claim in claims:
                 if claim.asked:  # while it was between two attempts, or between two hosts
@@ -244,9 +255,7 @@ class Scheduler(Service):
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
-        if self._news or (self._ended and any(self._more.values())):
-            return 0
-        if any(self._more.values()) and self._pool().free() > self.holdings.waiting:
+        if self._news or (any(self._more.values()) and self._demand()):
             return 0
         place = self._placing.next
         ends = [self._beat] if place is None else [self._beat, place]
@@ -281,14 +290,15 @@ class Scheduler(Service):
         """What was claimed ahead is not to lie here while another host may be free."""
         if not self.holdings.waiting:
             return
-        age = now - self._claimed_at
-        if age > LAY_LONG:
+        if now - self._lay_at > LAY_LONG:
             self._look_ahead.lay_long()
-        if age > HAND_BACK:
+            self._lay_at = now
+        if now - self._claimed_at > HAND_BACK:
             self.return_backlog()
 
     def return_backlog(self) -> None:
-        """Hand back everything that waits for a worker."""
+        """Hand back everything that waits for a worker; what has ended is no reason to claim it again."""
+        self._ended = 0
         for claim in self.holdings.drain():
             self._verdict(claim, hand_back(claim))
 

@@ -27,7 +27,7 @@ class Settler(Service):
     """Keeps verdicts until they are written. A refused batch is split, so that one bad row fails its own operation only.
 
     ``landed`` is told what has been written. ``returned``: something is ready again; ``freed``: a slot may have fallen free,
-    or an operation is on its way back to its submitter.
+    or an operation is on its way back to its submitter. ``written``: something was, and nothing more waits to be.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Settler(Service):
         landed: Callable[[set[int]], None],
         returned: Callable[[], None] = lambda: None,
         freed: Callable[[], None] = lambda: None,
+        written: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__("settler")
         self._queue = queue
@@ -44,6 +45,7 @@ class Settler(Service):
         self._landed = landed
         self._returned = returned
         self._freed = freed
+        self._written = written
         self._remarks: list[Remark] = []
         self._unsure: list[Settlement] = []
         self._pending: list[Settlement] = []
@@ -75,7 +77,8 @@ class Settler(Service):
         return any(claim.operation == operation and claim.token == token for claim, _ in waiting)
 
     async def run_once(self) -> float:
-        """Write what is pending, a batch at a time."""
+        """Write what is pending, a batch at a time. That some is written is told when no more is pending, not for each batch."""
+        wrote = bool(self._pending or self._writing or self._unsure)
         while self._pending or self._writing or self._remarks:
             await self._write_remarks()
             if not self._writing:
@@ -85,7 +88,10 @@ class Settler(Service):
                 await self._write(self._writing)
                 self.moved()  # under load there is always more, and this step has no end
             self._writing = []
-        return await self._decide()
+        pause = await self._decide()
+        if wrote:
+            self._written()
+        return pause
 
     async def _decide(self) -> float:
         """Write those unsure verdicts whose claims still stand; the seconds until the next look."""

@@ -80,5 +80,11 @@ class Engine(Protocol):
     def notify(self) -> None:
         """Tell other processes, soon and at most a few hundred times a second, that there is something to look at."""
 
+    def notify_ends(self) -> None:
+        """Tell other processes, soon, that operations have ended, if any of them has lately asked for it."""
+
+    async def ask_for_ends(self) -> None:
+        """Ask other processes to tell of ends for the next half minute. Raises StoreError."""
+
     async def migrate(self) -> list[int]:
         """Bring the schema to this program's version; the versions that were applied."""

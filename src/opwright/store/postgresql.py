@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -35,6 +36,7 @@ OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
+ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
 # sorts them, right for so few rows, is kept and used when there are millions.
 # The fence is a row, so read committed is enough, whatever the database's default makes of other programs.
@@ -159,9 +161,12 @@ class PostgresEngine:
         self.listen_url = own.get("listen_url", None if self.pooled else self.url)
         self.statements = load(POSTGRESQL, self.schema)
         self.channel = f"opwright_{self.schema}"
+        self.ends_channel, self.waits_channel = f"{self.channel}_ends", f"{self.channel}_waits"
+        self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
-        self._notifier = Notifier(self._send_notification)
+        self._notifier = Notifier(partial(self._send_notification, self.channel))
+        self._ends_notifier = Notifier(partial(self._send_notification, self.ends_channel))
         self.senders: set[int] = set()  # server processes that send our notifications
 
     async def open(self) -> None:
@@ -177,6 +182,7 @@ class PostgresEngine:
         """Send a notification that is due, and close every connection."""
         if self._lanes:
             await self._notifier.close()
+            await self._ends_notifier.close()
         lanes, self._lanes = self._lanes, {}
         for lane in lanes.values():
             await lane.close()
@@ -217,6 +223,19 @@ class PostgresEngine:
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
         self._notifier.send()
+
+    def notify_ends(self) -> None:
+        """Notify those who wait for results, if there are any: where nobody does, an end costs no notification."""
+        if self.clock.monotonic() < self._waited_for:
+            self._ends_notifier.send()
+
+    async def ask_for_ends(self) -> None:
+        """Notify the hosts that somebody waits."""
+        await self._send_notification(self.waits_channel)
+
+    def asked_for_ends(self) -> None:
+        """Somebody in another process waits."""
+        self._waited_for = self.clock.monotonic() + ASKED_SECONDS
 
     async def migrate(self) -> list[int]:
         """Bring the schema to this program's version."""
@@ -286,7 +305,7 @@ class PostgresEngine:
 
     def values(self, values: dict[str, Any]) -> dict[str, Any]:
         """What a statement is given: the values of its call, as this database takes them, and our own."""
-        return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel} | values
+        return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel, "tell": False} | values
 
     @asynccontextmanager
     async def _pinned(self, connection: _Connection) -> AsyncIterator[None]:
@@ -304,8 +323,8 @@ class PostgresEngine:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
             raise translate(error) from error
 
-    async def _send_notification(self) -> None:
-        await self.run("notify", Lane.CONTROL)
+    async def _send_notification(self, channel: str) -> None:
+        await self.run("notify", Lane.CONTROL, channel=channel)
 
 
 async def _connected(url: str | None, *, command_timeout: float | None = STATEMENT_SECONDS, **settings: Any) -> Any:

@@ -187,6 +187,12 @@ class SqliteEngine:
     def notify(self) -> None:
         """Nothing to send: other processes see the file change (``watch/sqlite.py``)."""
 
+    def notify_ends(self) -> None:
+        """Nothing to send, as above."""
+
+    async def ask_for_ends(self) -> None:
+        """Nobody to ask, as above."""
+
     async def migrate(self) -> list[int]:
         """Apply what is missing, in one transaction under the write lock."""
         return await self._hand_in(self._writer, self._migrate)

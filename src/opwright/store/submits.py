@@ -31,7 +31,7 @@ def submit(operations: Sequence[NewOperation]) -> Plan[None]:
         (one,) = operations
         yield call(
             "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
-            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent, tell=False,
+            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
         )  # fmt: skip
         return
     yield call("submit", rows=_encode(operations).decode())

@@ -21,10 +21,11 @@ ECHO_SECONDS = 5.0
 
 
 class PostgresWatcher(Service):
-    """One LISTEN connection."""
+    """One LISTEN connection. ``channel``: what it hears of; by default of what there is to do."""
 
-    def __init__(self, engine: PostgresEngine, changed: Callable[[], None]) -> None:
+    def __init__(self, engine: PostgresEngine, changed: Callable[[], None], channel: str | None = None) -> None:
         super().__init__("postgresql watcher")
+        self._channel = channel or engine.channel
         self._engine = engine
         self._changed = changed
         self._connection: Any = None
@@ -44,7 +45,8 @@ class PostgresWatcher(Service):
         self._drop()
 
     async def _connect(self) -> None:
-        connection = await self._engine.listen({self._engine.channel: self._heard, self._own: self._echoed})
+        heard = {self._channel: self._heard, self._engine.waits_channel: self._asked, self._own: self._echoed}
+        connection = await self._engine.listen(heard)
         connection.add_termination_listener(self._gone)
         self._connection = connection
         emit("watcher.connected", watcher=self.name)
@@ -75,6 +77,11 @@ class PostgresWatcher(Service):
         """What this process sends it knows already: its own submits wake its scheduler directly."""
         if pid not in self._engine.senders:
             self._changed()
+
+    def _asked(self, _connection: object, pid: int, *_: object) -> None:
+        """Who waits in this very process hears of its ends directly."""
+        if pid not in self._engine.senders:
+            self._engine.asked_for_ends()
 
     def _echoed(self, *_: object) -> None:
         self._echo.set()

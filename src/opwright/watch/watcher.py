@@ -19,3 +19,10 @@ def watcher_for(engine: Engine, changed: Callable[[], None]) -> Service | None:
     if isinstance(engine, PostgresEngine) and engine.listen_url is not None:
         return PostgresWatcher(engine, changed)
     return None
+
+
+def ends_watcher_for(engine: Engine, ended: Callable[[], None]) -> Service | None:
+    """What tells of ends that other processes have written: calls ``ended()`` soon after some. None where only polling can."""
+    if isinstance(engine, PostgresEngine) and engine.listen_url is not None:
+        return PostgresWatcher(engine, ended, engine.ends_channel)
+    return None
