@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Self
 
 from opwright.app import child
+from opwright.app.maintenance import core_job_manager
 from opwright.app.target import Target, loading
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, StoreError
@@ -186,7 +187,10 @@ class Host:
             unknown_after=settings.unknown_after, returned=self._returned,
         )  # fmt: skip
         watcher = watcher_for(store.engine, self._scheduler.news)
-        self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]
+        self._services = [
+            self._settler, self._scheduler, self._lease, self._housekeeping,
+            *core_job_manager(settings, store.sweeps, self._clock), *([watcher] if watcher else []),
+        ]  # fmt: skip
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()
         self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))

@@ -25,13 +25,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _DEFAULTS = Settings()
 
 
-def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
+class _Kept(click.ParamType):
+    """A number of hours, or never."""
+
+    name = "hours|never"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "never" else click.FLOAT.convert(value, param, ctx)
+
+
+def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callable[[Function], Function]:
     """An option whose default is that of the settings, which also read OPWRIGHT_*."""
     default = getattr(_DEFAULTS, name)
     shown = (
         "" if default is None else f"  [default: {default:g}]" if isinstance(default, float | int) else f"  [default: {default}]"
     )
-    unit = {int: "N", float: "SECONDS"}.get(kind)
+    unit = unit or {int: "N", float: "SECONDS"}.get(kind)
     return click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=unit, help=text + shown)
 
 
@@ -62,6 +71,14 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
 @_setting("waits", int, "Waits in a row that nobody answered, after which an operation fails.")
 @_setting("recycle_after", int, "Operations after which a worker process is replaced.")
 @_setting("recycle_megabytes", int, "Memory above which a worker process is replaced.")
+@_setting("keep_succeeded", _Kept(), "Hours for which the record of an operation that succeeded is kept.")
+@_setting("keep_cancelled", _Kept(), "Hours for which that of a cancelled one is kept.")
+@_setting("keep_failed", _Kept(), "Hours for which that of a failed one is kept.")
+@_setting("sweep_interval", float, "Seconds between two deletions of such records.")
+@_setting("dam_cleanup", click.Choice(["auto", "on", "off"]), "The clean-up of failed operations as the DAM framework has it.")
+@_setting("failed_age", float, "Hours after whose submit that clean-up deletes a failed operation.  [default: 24]", "HOURS")
+@_setting("failed_records", int, "Failed operations at which it deletes the oldest.  [default: 20000]")
+@_setting("failed_interval", float, "Seconds between two such clean-ups.  [default: 3600]")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

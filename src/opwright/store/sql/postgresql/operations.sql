@@ -156,5 +156,12 @@ where operation = any (array(select cast(value as bigint) from json_array_elemen
 update opwright.delayed set due = 0 where operation = :operation and reason = 3 returning operation
 
 -- name: remember
--- A line in the log of an operation that nobody holds.
-insert into opwright.operationstatus (operation, at, attempt, kind, text) values (:operation, {now}, 0, :kind, :text)
+-- A line in the log of an operation that nobody holds. Its row is locked, so that no line is left of what is swept meanwhile.
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select id, {now}, 0, cast(:kind as smallint), cast(:text as text) from opwright.operations where id = :operation for key share
+
+-- name: request
+-- As the common one. Its row is locked, so that an operation is retried or swept, and never both at once.
+select o.id, o.trigger, o.queue, o.priority, o.inputs, o.options, o.submitter, o.key, o.lane, o.capacity, o.period,
+  exists (select 1 from opwright.outcomes e where e.operation = o.id) as ended
+from opwright.operations o where o.id = :operation for key share of o

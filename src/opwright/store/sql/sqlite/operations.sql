@@ -154,4 +154,5 @@ update opwright.delayed set due = 0 where operation = :operation and reason = 3 
 
 -- name: remember
 -- A line in the log of an operation that nobody holds.
-insert into opwright.operationstatus (operation, at, attempt, kind, text) values (:operation, {now}, 0, :kind, :text)
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select id, {now}, 0, :kind, :text from opwright.operations where id = :operation
