@@ -25,13 +25,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _DEFAULTS = Settings()
 
 
-class _Kept(click.ParamType):
+def _hours(text: str) -> float | str:
     """A number of hours, or never."""
-
-    name = "hours|never"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if value == "never" else click.FLOAT.convert(value, param, ctx)
+    return text if text == "never" else float(text)
 
 
 def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callable[[Function], Function]:
@@ -71,9 +67,11 @@ def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callab
 @_setting("waits", int, "Waits in a row that nobody answered, after which an operation fails.")
 @_setting("recycle_after", int, "Operations after which a worker process is replaced.")
 @_setting("recycle_megabytes", int, "Memory above which a worker process is replaced.")
-@_setting("keep_succeeded", _Kept(), "Hours for which the record of an operation that succeeded is kept.")
-@_setting("keep_cancelled", _Kept(), "Hours for which that of a cancelled one is kept.")
-@_setting("keep_failed", _Kept(), "Hours for which that of a failed one is kept.")
+@_setting(
+    "keep_succeeded", _hours, "Hours for which the record of an operation that succeeded is kept, or `never` to delete.", "HOURS"
+)
+@_setting("keep_cancelled", _hours, "The same for one that was cancelled.", "HOURS")
+@_setting("keep_failed", _hours, "The same for one that failed.", "HOURS")
 @_setting("sweep_interval", float, "Seconds between two deletions of such records.")
 @_setting("dam_cleanup", click.Choice(["auto", "on", "off"]), "The clean-up of failed operations as the DAM framework has it.")
 @_setting("failed_age", float, "Hours after whose submit that clean-up deletes a failed operation.  [default: 24]", "HOURS")

@@ -25,9 +25,9 @@ class Retention(NamedTuple):
 class CoreJobSweeper(Sweep):
     """Costs what is old, never what is there.
 
-    FAILED and CANCELLED have an index by their ends. SUCCEEDED has none, because it would cost each operation. They are looked for
-    along the primary key: first what has become old enough since the last turn, then, a window at each turn, what was still going
-    on then, or was still needed.
+    FAILED and CANCELLED have an index by their ends. SUCCEEDED has none, because it would cost each operation, so they are looked
+    for along the primary key: first what has become old enough since the last turn, then, a window at each turn, what was still
+    going on then, or was still needed.
     """
 
     def __init__(self, store: Sweeps, clock: Clock, retention: Retention, interval: float) -> None:

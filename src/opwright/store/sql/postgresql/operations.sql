@@ -109,6 +109,11 @@ select pg_notify(:channel, '')
 -- Of these operations, those that have ended.
 select operation, status, result, error from opwright.outcomes where operation = any (cast(:operations as bigint[]))
 
+-- name: unknown
+-- Of these operations, those of which there is no record.
+select g.id as operation from unnest(cast(:operations as bigint[])) g (id)
+where (select o.id from opwright.operations o where o.id = g.id) is null
+
 -- name: finish_within
 -- Success, written by the trigger itself in the transaction that holds its effects. No row: the claim is no longer this one.
 with gone as (
