@@ -8,9 +8,10 @@ import pytest
 from opwright.clock import TurnedClock
 from opwright.errors import OperationNotFound
 from opwright.store.engine import Lane
+from opwright.store.listing import Listing
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.store import Store
-from tests.contract.kit import FAILURE, Member, is_postgresql, operation, promptly, query
+from tests.contract.kit import FAILURE, Member, operation, promptly, query
 from tests.maintenance.kit import DAY, ended, heartbeat, left, recorded, sweeper
 
 
@@ -83,20 +84,16 @@ async def test_only_what_has_ended_is_deleted_whatever_is_asked(store: Store, ho
     await host.take()
     await store.operations.submit([ready])
     assert await store.sweeps.delete([ready.id, running.id, 5]) == []
-    assert await recorded(store) == [running.id, ready.id]
+    assert await recorded(store) == sorted([running.id, ready.id])
 
 
 async def test_a_slot_of_what_is_not_recorded_is_told(store: Store) -> None:
     """`opwright check` would not find it otherwise, and its lane would be one short for ever."""
     await query(store, "insert into opwright.slots (lane, number, operation) values ('a', 1, 5)")
-    from opwright.store.listing import Listing
-
     assert await Listing(store.engine).leaked_slots() == [("a", 5)]
 
 
-async def test_claims_go_on_while_records_are_deleted(
-    store: Store, other: Store, host: Member, rival: Member, clock: TurnedClock
-) -> None:
+async def test_claims_go_on_while_records_are_deleted(store: Store, other: Store, host: Member, clock: TurnedClock) -> None:
     """A sweep holds nothing that a claim, an end or a renewal asks for."""
     await ended(store, host, FAILURE, 2000)
     clock.turn(15 * DAY)
@@ -107,4 +104,3 @@ async def test_claims_go_on_while_records_are_deleted(
         await promptly(host.renew())
     assert (await sweep).total() == 2000
     assert done > 0
-    assert is_postgresql(store) or done >= 5

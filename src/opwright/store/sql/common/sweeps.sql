@@ -37,13 +37,13 @@ where status = :status and status <> 1 and ended < :cutoff and (ended, operation
 order by ended, operation limit :limit
 
 -- name: count_failed
--- How many have FAILED.
-select count(*) as failed from opwright.outcomes where status = 2
+-- How many have FAILED. (<> 1: SQLite takes a partial index by its own words only.)
+select count(*) as failed from opwright.outcomes where status = 2 and status <> 1
 
 -- name: last_surplus
 -- The newest of the oldest so many that have FAILED. (+ 0: sorted by hand, or the planner walks the primary key through all that
 -- succeeded, for its order.)
-select operation from opwright.outcomes where status = 2 order by operation + 0 limit 1 offset :offset
+select operation from opwright.outcomes where status = 2 and status <> 1 order by operation + 0 limit 1 offset :offset
 
 -- name: failed_window
 -- A window of what has FAILED; `due` is what is no newer than a certain operation, or was submitted before the cutoff.
@@ -51,5 +51,5 @@ select w.ended, w.operation,
   w.operation <= :surplus or (select o.created from opwright.operations o where o.id = w.operation) < :cutoff as due
 from (
   select ended, operation from opwright.outcomes
-  where status = 2 and (ended, operation) > (:ended, :operation) order by ended, operation limit :limit) w
+  where status = 2 and status <> 1 and (ended, operation) > (:ended, :operation) order by ended, operation limit :limit) w
 order by w.ended, w.operation

@@ -7,9 +7,9 @@ where true
   and not exists (
     select 1 from opwright.predecessors p join opwright.operations f on f.id = p.operation
     where p.predecessor = o.id and not exists (select 1 from opwright.outcomes x where x.operation = p.operation))
-  and (o.submitter is null or not exists (
+  and (o.submitter is null or (
     select 1 from opwright.operations c where c.parent = o.id and c.trigger = o.submitter || '.hand_back'
-      and not exists (select 1 from opwright.outcomes x where x.operation = c.id and x.status <> 2)))
+      and coalesce((select x.status from opwright.outcomes x where x.operation = c.id), 2) = 2 limit 1) is null)
 order by o.id
 
 -- name: sweep
