@@ -96,6 +96,21 @@ async def test_everything_that_belongs_to_it_goes_with_it(store: Store, host: Me
     assert await store.operations.notes(new.id) == []
 
 
+async def test_a_failed_operation_takes_its_log_with_it(store: Store, host: Member, clock: TurnedClock) -> None:
+    """The attempts that failed before, and what an operator did."""
+    (identifier,) = await submit(store)
+    claim = await host.take()
+    await host.end(claim, retry(claim, delay=0))
+    await store.queue.promote()
+    await host.end(await host.take(), FAILURE)
+    await Acts(store.engine, "ann").retry(identifier)
+    assert len(await store.operations.notes(identifier)) == 2
+    clock.turn(14 * DAY + 1)
+    assert await sweeper(store, clock).run_once() == {OutcomeCode.FAILED: 1}
+    assert await store.operations.notes(identifier) == []
+    assert await left(store) == {}
+
+
 async def test_a_key_is_free_when_the_record_is_gone(store: Store, host: Member, clock: TurnedClock) -> None:
     """And the new operation has nothing to do with the old one."""
     old = operation(key="k")
