@@ -111,18 +111,10 @@ class Service(ABC):
         except Exception as error:  # noqa: BLE001 - whatever a step raises, the loop lives on and says so
             self._failures += 1
             pause = backoff_pause(self._failures)
-            self._report(error, pause)
+            report(self.name, error, self._failures, pause)
         else:
             self._failures = 0
         return pause
-
-    def _report(self, error: Exception, pause: float) -> None:
-        """A database that is away is told in one line when it goes; anything else is a defect and shows where."""
-        emit("service.failed", service=self.name, error=error, failures=self._failures)
-        if not isinstance(error, StoreUnavailable | StoreBusy | StoreConflict):
-            logger.error("%s: step failed, next try in %.1f s", self.name, pause, exc_info=error)
-        elif self._failures == 1:
-            logger.warning("%s: %s; trying again", self.name, error)
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -134,3 +126,12 @@ def backoff_pause(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, bounded, and jittered so that hosts do not march in step."""
     longest = min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+
+def report(name: str, error: Exception, failures: int, pause: float) -> None:
+    """A database that is away is told in one line when it goes; anything else is a defect and shows where."""
+    emit("service.failed", service=name, error=error, failures=failures)
+    if not isinstance(error, StoreUnavailable | StoreBusy | StoreConflict):
+        logger.error("%s: step failed, next try in %.1f s", name, pause, exc_info=error)
+    elif failures == 1:
+        logger.warning("%s: %s; trying again", name, error)

@@ -18,6 +18,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (settings.stop_grace, settings.kill_after, settings.unknown_after) == (30.0, 5.0, 60.0)
     assert (settings.pool, settings.look_ahead, settings.queues) == ("process", "auto", None)
     assert (settings.wait_interval, settings.waits) == (120.0, 3)
+    assert (settings.keep_succeeded, settings.keep_cancelled, settings.keep_failed) == (24.0, 24.0, 14 * 24.0)
+    assert (settings.sweep_interval, settings.dam_cleanup) == (60.0, "auto")
 
 
 def test_the_table_holds_every_setting_and_an_argument_sets_each_of_a_host() -> None:
@@ -55,6 +57,17 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("OPWRIGHT_WORKER_MEGABYTES", "2048", "worker_megabytes", 2048),
         ("OPWRIGHT_RECYCLE_AFTER", "1000", "recycle_after", 1000),
         ("OPWRIGHT_RECYCLE_MEGABYTES", "512", "recycle_megabytes", 512),
+        ("OPWRIGHT_KEEP_SUCCEEDED", "0.5", "keep_succeeded", 0.5),
+        ("OPWRIGHT_KEEP_CANCELLED", "0", "keep_cancelled", 0.0),
+        ("OPWRIGHT_KEEP_FAILED", "never", "keep_failed", "never"),
+        ("OPWRIGHT_SWEEP_INTERVAL", "5", "sweep_interval", 5.0),
+        ("OPWRIGHT_DAM_CLEANUP", "on", "dam_cleanup", "on"),
+        ("OPWRIGHT_FAILED_AGE", "48", "failed_age", 48.0),
+        ("FAILED_OPERATION_THRESHOLD_TIME_HOURS", "12", "failed_age", 12.0),
+        ("OPWRIGHT_FAILED_RECORDS", "100", "failed_records", 100),
+        ("FAILED_OPERATION_THRESHOLD_LIMIT_RECORDS", "500", "failed_records", 500),
+        ("OPWRIGHT_FAILED_INTERVAL", "60", "failed_interval", 60.0),
+        ("POLL_FAILED_OPERATIONS_INTERVAL", "1800000", "failed_interval", 1800.0),
     ],
 )
 def test_each_setting_may_come_from_the_environment(variable: str, text: str, setting: str, value: object) -> None:
@@ -94,6 +107,14 @@ BAD: list[tuple[str, Any]] = [
     ("worker_megabytes", 0),
     ("recycle_after", 0),
     ("recycle_megabytes", -5),
+    ("keep_succeeded", -1.0),
+    ("keep_cancelled", "always"),
+    ("keep_failed", float("inf")),
+    ("sweep_interval", 0.0),
+    ("dam_cleanup", True),
+    ("failed_age", "never"),
+    ("failed_records", 0),
+    ("failed_interval", 0.5),
 ]
 
 
@@ -122,6 +143,11 @@ def test_settings_that_are_made_directly_keep_within_the_same_bounds(setting: st
         ("OPWRIGHT_QUEUES", " , ", "[] is not a list of names"),
         ("OPERATION_WAIT_INTERVAL", "2 min", "'2 min' is not a number of milliseconds above 0"),
         ("OPERATION_WAIT_INTERVAL", "0", "'0' is not a number of milliseconds above 0"),
+        ("OPWRIGHT_KEEP_FAILED", "14 days", "'14 days' is not a number of hours from 0 on or 'never'"),
+        ("OPWRIGHT_DAM_CLEANUP", "yes", "'yes' is not 'auto' or 'on' or 'off'"),
+        # Whoever takes it for hours is told, and not taken at his word.
+        ("POLL_FAILED_OPERATIONS_INTERVAL", "1", "'1' is not a number of milliseconds from 1000 on"),
+        ("FAILED_OPERATION_THRESHOLD_LIMIT_RECORDS", "0", "'0' is not a whole number of records from 1 on"),
     ],
 )
 def test_a_bad_variable_is_refused_by_its_own_name(variable: str, text: str, reason: str) -> None:

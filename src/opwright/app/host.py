@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Self
 
 from opwright.app import child
+from opwright.app.maintenance import core_job_manager
 from opwright.app.target import Target, loading
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, StoreError
@@ -196,7 +197,8 @@ class Host:
         expiry = Expiry(self._scheduler, lambda: self._pool, self._clock, _limits(settings))
         watcher = watcher_for(store.engine, self._scheduler.news)
         self._services = [
-            self._settler, self._scheduler, self._lease, self._housekeeping, expiry, *([watcher] if watcher else []),
+            self._settler, self._scheduler, self._lease, self._housekeeping, expiry,
+            *core_job_manager(settings, store.sweeps, self._clock), *([watcher] if watcher else []),
         ]  # fmt: skip
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()

@@ -25,13 +25,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _DEFAULTS = Settings()
 
 
-def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
+def _hours(text: str) -> float | str:
+    """A number of hours, or never."""
+    return text if text == "never" else float(text)
+
+
+def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callable[[Function], Function]:
     """An option whose default is that of the settings, which also read OPWRIGHT_*."""
     default = getattr(_DEFAULTS, name)
     shown = (
         "" if default is None else f"  [default: {default:g}]" if isinstance(default, float | int) else f"  [default: {default}]"
     )
-    unit = {int: "N", float: "SECONDS"}.get(kind)
+    unit = unit or {int: "N", float: "SECONDS"}.get(kind)
     return click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=unit, help=text + shown)
 
 
@@ -65,6 +70,16 @@ def _setting(name: str, kind: Any, text: str) -> Callable[[Function], Function]:
 @_setting("worker_megabytes", int, "Memory above which a worker is killed while it runs an operation.")
 @_setting("recycle_after", int, "Operations after which a worker process is replaced.")
 @_setting("recycle_megabytes", int, "Memory above which a worker process is replaced.")
+@_setting(
+    "keep_succeeded", _hours, "Hours for which the record of an operation that succeeded is kept, or `never` to delete.", "HOURS"
+)
+@_setting("keep_cancelled", _hours, "The same for one that was cancelled.", "HOURS")
+@_setting("keep_failed", _hours, "The same for one that failed.", "HOURS")
+@_setting("sweep_interval", float, "Seconds between two deletions of such records.")
+@_setting("dam_cleanup", click.Choice(["auto", "on", "off"]), "The clean-up of failed operations as the DAM framework has it.")
+@_setting("failed_age", float, "Hours after whose submit that clean-up deletes a failed operation.  [default: 24]", "HOURS")
+@_setting("failed_records", int, "Failed operations at which it deletes the oldest.  [default: 20000]")
+@_setting("failed_interval", float, "Seconds between two such clean-ups.  [default: 3600]")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

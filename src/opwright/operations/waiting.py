@@ -10,7 +10,8 @@ from collections.abc import Collection
 
 from opwright.errors import StoreError
 from opwright.service import Service
-from opwright.store.operations import Ending
+from opwright.store.operations import Ending, not_found
+from opwright.store.queue import lost
 from opwright.store.store import Store
 from opwright.watch.watcher import ends_watcher_for
 
@@ -31,11 +32,13 @@ class Waiting(Service):
         self._rested = 0.0  # by the loop's clock
         self._asked = float("-inf")
         self._watcher = ends_watcher_for(store.engine, self._told)
+        self._fresh: set[int] = set()  # nobody has looked yet whether there is such an operation
 
     async def wait(self, operation: int) -> Ending:
-        """The end of an operation, whenever it comes."""
+        """The end of an operation, whenever it comes. Raises OperationNotFound when it cannot come: there is no record of it."""
         future: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(operation, set()).add(future)
+        self._fresh.add(operation)
         self._pause = SHORTEST
         await self.start()
         self.wake()
@@ -57,9 +60,9 @@ class Waiting(Service):
         for first in range(0, len(asked), MOST_AT_ONCE):
             ended |= await self._store.operations.ended(asked[first : first + MOST_AT_ONCE])
         for operation, ending in ended.items():
-            for future in self._waiters.pop(operation, ()):
-                if not future.done():
-                    future.set_result(ending)
+            for future in self._waiting_for(operation):
+                future.set_result(ending)
+        await self._refuse_unknown()
         if len(ended) < len(asked):
             await self._ask()
         self._rested = loop.time() + REST * (loop.time() - begun)
@@ -90,6 +93,19 @@ class Waiting(Service):
         if self._waiters:
             loop = asyncio.get_running_loop()
             loop.call_later(max(self._rested - loop.time(), 0.0), self.wake)
+
+    async def _refuse_unknown(self) -> None:
+        """Whoever asks for what never came to be, or was swept, is told. What is young may yet be committed."""
+        fresh = set(self._fresh)
+        old = [operation for operation in fresh if operation < lost() and operation in self._waiters]
+        for operation in await self._store.operations.unknown(old) if old else ():
+            for future in self._waiting_for(operation):
+                future.set_exception(not_found(operation))
+        self._fresh -= fresh
+
+    def _waiting_for(self, operation: int) -> list[asyncio.Future[Ending]]:
+        """Take those who wait for an operation off the list."""
+        return [future for future in self._waiters.pop(operation, ()) if not future.done()]
 
     def _forget(self, operation: int, future: asyncio.Future[Ending]) -> None:
         """Nobody polls for what nobody waits for any more."""

@@ -41,7 +41,7 @@ class Given(msgspec.Struct, frozen=True):
         return value
 
     def _refused(self) -> ConfigurationError:
-        return ConfigurationError(f"{self.label}: {self.value!r} is not {self.setting.wanted(self.unit)}")
+        return ConfigurationError(f"{self.label}: {self.value!r} is not {self.setting.wanted(self.unit, self.scale)}")
 
 
 Layer = dict[str, Given]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from types import NoneType
-from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin
 
 import msgspec
 
@@ -14,7 +14,7 @@ from opwright.errors import ConfigurationError
 
 PREFIX = "OPWRIGHT_"
 MOST_SLOTS = 8192  # a worker process marks each of its slots in memory that it shares with its host
-_UNIT_WORDS = {"s": "seconds", "ms": "milliseconds"}
+_UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "h": "hours"}
 _KIND_WORDS = {int: "a whole number", float: "a number", str: "text"}
 
 
@@ -48,7 +48,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a host works. Times are seconds, sizes are MiB; each value is checked where it is given."""
+    """How a host works. Times are seconds, ages of records hours, sizes MiB; each value is checked where it is given."""
 
     workers: Annotated[int, About(meaning="worker processes", least=1, unset="the number of cores")] = max(os.cpu_count() or 1, 1)
     slots: Annotated[
@@ -115,6 +115,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         About(meaning="memory of a worker process above which it is replaced, once its operation has ended", unit="MiB", least=1,
               unset="never"),
     ] = None  # fmt: skip
+    keep_succeeded: Annotated[
+        float | Literal["never"],
+        About(meaning="how long the record of an operation that succeeded is kept, from its end; `never`: it is never deleted",
+              unit="h", least=0),
+    ] = 24.0  # fmt: skip
+    keep_cancelled: Annotated[
+        float | Literal["never"], About(meaning="the same for one that was cancelled", unit="h", least=0)
+    ] = 24.0  # fmt: skip
+    keep_failed: Annotated[
+        float | Literal["never"], About(meaning="the same for one that failed", unit="h", least=0)
+    ] = 336.0  # fmt: skip
+    sweep_interval: Annotated[
+        float, About(meaning="time between two deletions of such records, of all hosts together", unit="s", above=0)
+    ] = 60.0
+    dam_cleanup: Annotated[
+        Literal["auto", "on", "off"],
+        About(meaning="the clean-up of failed operations as the DAM framework has it; `auto`: if one of its keys is set"),
+    ] = "auto"
+    # Requirements DAM-26 to DAM-34 and DAM-96 to DAM-99.
+    failed_age: Annotated[
+        float | None,
+        About(meaning="that clean-up deletes failed operations that were submitted so long ago", unit="h", least=0, unset="24 h",
+              seed=Seed("FAILED_OPERATION_THRESHOLD_TIME_HOURS", "h", 1)),
+    ] = None  # fmt: skip
+    failed_records: Annotated[
+        int | None,
+        About(meaning="and the oldest of them as soon as there are so many, until there are fewer", unit="records", least=1,
+              unset="20000 records",
+              seed=Seed("FAILED_OPERATION_THRESHOLD_LIMIT_RECORDS", "records", 1)),
+    ] = None  # fmt: skip
+    failed_interval: Annotated[
+        float | None,
+        About(meaning="time between two such clean-ups, of all hosts together", unit="s", least=1, unset="3600 s",
+              # No seed tells the unit. Its other interval counts milliseconds, and its keys in other units name them.
+              seed=Seed("POLL_FAILED_OPERATIONS_INTERVAL", "ms", 1000)),
+    ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -148,6 +184,14 @@ class Overrides(TypedDict, total=False):
     worker_megabytes: int | None
     recycle_after: int | None
     recycle_megabytes: int | None
+    keep_succeeded: float | Literal["never"]
+    keep_cancelled: float | Literal["never"]
+    keep_failed: float | Literal["never"]
+    sweep_interval: float
+    dam_cleanup: Literal["auto", "on", "off"]
+    failed_age: float | None
+    failed_records: int | None
+    failed_interval: float | None
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -165,9 +209,18 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> Any:
-        """Its type without None."""
-        parts = get_args(self.type)
-        return next(part for part in parts if part is not NoneType) if NoneType in parts else self.type
+        """Its type, without None and without the words that it takes in place of a value."""
+        parts = [part for part in self._parts() if part is not NoneType]
+        return next((part for part in parts if get_origin(part) is not Literal), parts[0])
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """The words that it takes."""
+        return tuple(word for part in self._parts() if get_origin(part) is Literal for word in get_args(part))
+
+    def _parts(self) -> tuple[Any, ...]:
+        """The types that it may have."""
+        return get_args(self.type) if get_origin(self.type) in (Union, UnionType) else (self.type,)
 
     def allows(self, value: Any) -> bool:
         """Whether a value of the right type keeps within the bounds."""
@@ -179,29 +232,29 @@ class Setting(msgspec.Struct, frozen=True):
         low = about.above is None or value > about.above
         return low and (about.least is None or value >= about.least) and value <= about.most and math.isfinite(value)
 
-    def wanted(self, unit: str | None = None) -> str:
-        """Which values it takes, in words; a seed's variable has a unit of its own."""
-        if get_origin(self.kind) is Literal:
-            return " or ".join(repr(value) for value in get_args(self.kind))
-        if self.kind not in _KIND_WORDS:
-            return "a list of names"
-        unit = unit or self.about.unit
-        return _KIND_WORDS[self.kind] + (f" of {_UNIT_WORDS.get(unit, unit)}" if unit else "") + self._range()
+    def wanted(self, unit: str | None = None, scale: float = 1) -> str:
+        """Which values it takes, in words; a seed's variable has a unit of its own, ``scale`` of them to one of ours."""
+        words = [repr(word) for word in self.words]
+        if self.kind in _KIND_WORDS:
+            unit = unit or self.about.unit
+            of = f" of {_UNIT_WORDS.get(unit, unit)}" if unit else ""
+            words.insert(0, _KIND_WORDS[self.kind] + of + self._range(scale))
+        return " or ".join(words) or "a list of names"
 
-    def _range(self) -> str:
+    def _range(self, scale: float) -> str:
         about = self.about
         if about.above is not None:
-            return f" above {about.above:g}"
+            return f" above {about.above * scale:g}"
         if about.least is None:
             return ""
-        return f" from {about.least:g} " + (f"to {about.most:g}" if about.most < math.inf else "on")
+        return f" from {about.least * scale:g} " + (f"to {about.most * scale:g}" if about.most < math.inf else "on")
 
     def shown(self, value: Any) -> str:
         """A value as people read it, with its unit."""
         if value in (None, ""):
             return self.about.unset or ""
         text = ", ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
-        return f"{text} {self.about.unit}" if self.about.unit else text
+        return f"{text} {self.about.unit}" if self.about.unit and value not in self.words else text
 
     def shown_default(self) -> str:
         """The default, the same on every machine."""

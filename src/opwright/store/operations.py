@@ -65,7 +65,7 @@ class Operations:
         """One operation. Raises OperationNotFound."""
         rows = await self._engine.run("operation", operation=operation)
         if not rows:
-            raise OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
+            raise not_found(operation)
         return operation_of(rows[0])
 
     async def latest(self, limit: int, before: int = 2**63 - 1) -> list[Operation]:
@@ -82,10 +82,20 @@ class Operations:
         rows = await self._engine.run("ended", Lane.CLIENT, operations=list(operations))
         return {row["operation"]: (OutcomeCode(row["status"]), row["result"], row["error"]) for row in rows}
 
+    async def unknown(self, operations: Sequence[int]) -> list[int]:
+        """Of these operations, those of which there is no record: not committed yet, rolled back, or swept."""
+        rows = await self._engine.run("unknown", Lane.CLIENT, operations=list(operations))
+        return [row["operation"] for row in rows]
+
     async def notes(self, operation: int, after: int = 0) -> list[Note]:
         """The log lines of an operation after a position."""
         rows = await self._engine.run("notes", operation=operation, after=after)
         return [Note(*row) for row in rows]
+
+
+def not_found(operation: int) -> OperationNotFound:
+    """What to raise where there is no record of an operation, and will be none."""
+    return OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
 
 
 def operation_of(row: Row) -> Operation:

@@ -157,12 +157,12 @@ class Queue:
 
     async def follow(self, ended: Sequence[int]) -> list[str]:
         """Let go on what followed these operations; the queues, one entry per operation."""
-        return await self._engine.play(places.follow(ended, _lost()), Lane.CLAIM)
+        return await self._engine.play(places.follow(ended, lost()), Lane.CLAIM)
 
     async def overlooked(self, position: tuple[int, int], limit: int) -> tuple[list[int], tuple[int, int]]:
         """A window of what is followed, and ended without anybody having noticed; and the position behind the window."""
         predecessor, operation = position
-        values = {"predecessor": predecessor, "operation": operation, "limit": limit, "lost": _lost()}
+        values = {"predecessor": predecessor, "operation": operation, "limit": limit, "lost": lost()}
         rows = await self._engine.run("overlooked", Lane.CONTROL, **values)
         behind = (rows[-1]["predecessor"], rows[-1]["operation"]) if len(rows) == limit else (0, 0)
         return [row["predecessor"] for row in rows if row["over"]], behind
@@ -268,7 +268,7 @@ def _fail(rows: str) -> Plan[set[int]]:
     return set(failed)
 
 
-def _lost() -> int:
+def lost() -> int:
     """Ids made before this moment belong to operations that are committed, or never will be."""
     return id_at(SystemClock().now() - LOST_AFTER)
 

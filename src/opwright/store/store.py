@@ -11,6 +11,7 @@ from opwright.store.postgresql import PostgresEngine
 from opwright.store.queue import Queue
 from opwright.store.queues import Queues
 from opwright.store.sqlite import SqliteEngine
+from opwright.store.sweeps import Sweeps
 
 
 class Store:
@@ -22,6 +23,7 @@ class Store:
         self.queue = Queue(engine)
         self.queues = Queues(engine)
         self.hosts = Hosts(engine)
+        self.sweeps = Sweeps(engine)
 
     async def open(self) -> None:
         """Connect and check the schema."""

@@ -108,9 +108,11 @@ select c.operation, o.trigger, c.begun from opwright.claimed c join opwright.ope
 select distinct retry_of as operation from opwright.operations where retry_of is not null
 
 -- name: leaked_slots
--- Slots that are taken by what has ended. There must be none: a slot falls free in the transaction of the end.
-select s.lane, s.operation from opwright.slots s join opwright.outcomes e on e.operation = s.operation
-where s.until is null order by s.lane, s.operation limit 100
+-- Slots that are taken by what has ended, or has been swept since. There must be none: a slot falls free in the transaction of the end.
+select s.lane, s.operation from opwright.slots s
+where s.until is null and (exists (select 1 from opwright.outcomes e where e.operation = s.operation)
+  or not exists (select 1 from opwright.operations o where o.id = s.operation))
+order by s.lane, s.operation limit 100
 
 -- name: ready_work
 -- What is ready, by queue and trigger. Costs a walk through all that is ready.

@@ -110,6 +110,11 @@ select pg_notify(:channel, '')
 -- Of these operations, those that have ended.
 select operation, status, result, error from opwright.outcomes where operation = any (cast(:operations as bigint[]))
 
+-- name: unknown
+-- Of these operations, those of which there is no record.
+select g.id as operation from unnest(cast(:operations as bigint[])) g (id)
+where (select o.id from opwright.operations o where o.id = g.id) is null
+
 -- name: finish_within
 -- Success, written by the trigger itself in the transaction that holds its effects. No row: the claim is no longer this one.
 with gone as (
@@ -157,5 +162,12 @@ where operation = any (array(select cast(value as bigint) from json_array_elemen
 update opwright.delayed set due = 0 where operation = :operation and reason = 3 returning operation
 
 -- name: remember
--- A line in the log of an operation that nobody holds.
-insert into opwright.operationstatus (operation, at, attempt, kind, text) values (:operation, {now}, 0, :kind, :text)
+-- A line in the log of an operation that nobody holds. Its row is locked, so that no line is left of what is swept meanwhile.
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select id, {now}, 0, cast(:kind as smallint), cast(:text as text) from opwright.operations where id = :operation for key share
+
+-- name: request
+-- As the common one. Its row is locked, so that an operation is retried or swept, and never both at once.
+select o.id, o.trigger, o.queue, o.priority, o.inputs, o.options, o.submitter, o.key, o.lane, o.capacity, o.period,
+  exists (select 1 from opwright.outcomes e where e.operation = o.id) as ended
+from opwright.operations o where o.id = :operation for key share of o

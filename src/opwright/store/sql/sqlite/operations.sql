@@ -109,6 +109,11 @@ on conflict (operation) do update set at = excluded.at returning operation
 select operation, status, result, error from opwright.outcomes
 where operation in (select value from json_each(:operations))
 
+-- name: unknown
+-- Of these operations, those of which there is no record.
+select g.value as operation from json_each(:operations) g
+where not exists (select 1 from opwright.operations o where o.id = g.value)
+
 -- name: finish_within
 -- Success, written by the trigger itself in the transaction that holds its effects. No row: the claim is no longer this one.
 insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result)
@@ -154,4 +159,5 @@ update opwright.delayed set due = 0 where operation = :operation and reason = 3 
 
 -- name: remember
 -- A line in the log of an operation that nobody holds.
-insert into opwright.operationstatus (operation, at, attempt, kind, text) values (:operation, {now}, 0, :kind, :text)
+insert into opwright.operationstatus (operation, at, attempt, kind, text)
+select id, {now}, 0, :kind, :text from opwright.operations where id = :operation

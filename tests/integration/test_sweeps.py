@@ -1,0 +1,66 @@
+"""Hosts delete what their settings say, by themselves; what runs, or is kept, stays."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opwright import Handle, OperationNotFound, Status
+from tests.kit.application import Application
+from tests.kit.diary import Diary
+from tests.kit.processes import HostProcess
+from tests.kit.tables import Tables
+from tests.kit.waiting import eventually
+
+MOMENT = 1 / 3600  # hours
+
+
+async def gone(handle: Handle[Any]) -> bool:
+    """Whether there is no record of it."""
+    try:
+        await handle.status()
+    except OperationNotFound:
+        return True
+    return False
+
+
+async def test_hosts_delete_what_is_over_and_keep_the_rest(
+    application: Application, diary: Diary, tables: Tables, tmp_path: Path
+) -> None:
+    """Two of them, each run in one: a success goes after its time, a failure and what runs stay."""
+    host = HostProcess(tables.url, tmp_path, "first", keep_succeeded=MOMENT, sweep_interval=0.2)
+    second = HostProcess(tables.url, tmp_path, "second", keep_succeeded=MOMENT, sweep_interval=0.2)
+    async with application.ops:
+        with host, second:
+            await host.ready()
+            await second.ready()
+            running = await application.hold.submit("a")
+            failed = await application.flaky.submit("b", failures=9)
+            over = [await application.double.submit(number) for number in range(20)]
+            assert [await one.result(20) for one in over] == [2 * number for number in range(20)]
+            for one in over:
+                await eventually(lambda one=one: gone(one), 20, "deleted")  # type: ignore[misc]
+            assert (await running.status(), await failed.status()) == (Status.PROCESSING, Status.FAILED)
+            diary.release("a")
+            assert await running.result(20)
+            await eventually(lambda: gone(running), 20, "deleted")
+            assert await tables.rows("select count(*) from opwright.operations") == [(1,)]
+        told = [line for each in (host, second) for line in each.log().splitlines() if "CoreJobSweeper: deleted" in line]
+        assert sum(int(line.split("deleted ")[1].split()[0]) for line in told) == 21
+
+
+@pytest.mark.parametrize("variable", ["FAILED_OPERATION_THRESHOLD_TIME_HOURS", "FAILED_OPERATION_THRESHOLD_LIMIT_RECORDS"])
+async def test_the_clean_up_of_failed_operations_needs_no_code(
+    application: Application, tables: Tables, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of its variables and nothing else: failed operations are deleted, and told of; what succeeded stays."""
+    monkeypatch.setenv(variable, str(MOMENT) if "TIME" in variable else "1")
+    monkeypatch.setenv("POLL_FAILED_OPERATIONS_INTERVAL", "1000")
+    async with application.ops:
+        with HostProcess(tables.url, tmp_path) as host:
+            failed = await application.flaky.submit("b", failures=9)
+            done = await application.double.submit(1)
+            assert await done.result(30) == 2
+            await eventually(lambda: gone(failed), 20, "deleted")
+            assert await done.status() is Status.SUCCEEDED
+            await host.until(lambda: f"failureOperationHeartbeat: deleted operation {failed.id}: " in host.log(), "telling")

@@ -1,0 +1,1 @@
+"""Tests of what is deleted by age or by number."""
