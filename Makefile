@@ -9,7 +9,7 @@ CODE  := src tests examples benchmarks docs
 PROSE := $(wildcard *.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-kills test-system check fix docs bench clean
+.PHONY: help install run test test-kills test-system faults check fix docs bench clean
 .PHONY: check-format check-lint check-types check-layers check-docs check-spelling
 
 help: ## print this
@@ -21,10 +21,13 @@ run: $(STAMP) ## run the main example
 	@$(BIN)/python -m examples.assets
 
 test: $(STAMP) ## run the tests, on SQLite and on a real PostgreSQL; no root, nothing to install
-	@$(BIN)/python -m pytest -m "not system"
+	@$(BIN)/python -m pytest -m "not system and not slow"
 
 test-kills: $(STAMP) ## charge a card a thousand times through a thousand kills; takes some minutes
 	@OPWRIGHT_TEST_KILLS=1000 $(BIN)/python -m pytest tests/integration/test_charge_once.py -k "a_card_is_charged_once and postgresql and charge-" --timeout 900
+
+faults: $(STAMP) ## inject the faults of docs/faults.md, run the slow tests; prints a table of what held
+	@$(BIN)/python -m pytest tests/faults tests/integration -m "fault or slow"
 
 test-system: $(STAMP) ## run the tests that need Debian packages; installs those where it may
 	@tests/system/install.sh

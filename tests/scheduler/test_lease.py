@@ -26,11 +26,11 @@ class WatchedHosts(Hosts):
         self.away = False
         self.seconds = 0.0
 
-    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = ()) -> Renewal:
+    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = (), within: float | None = None) -> Renewal:
         if self.away:
             raise StoreUnavailable("gone")
         self.judged.append(judge)
-        answer = await super().renew(host, judge=judge, workers=workers)
+        answer = await super().renew(host, judge=judge, workers=workers, within=within)
         self._clock.turn(self.seconds)
         return answer
 
@@ -160,6 +160,25 @@ async def test_after_a_break_it_takes_a_whole_lease_again(store: Store, clock: T
         await bench.lease.run_once()
     assert bench.hosts.judged == [False, False, False, False, True]
     assert (await bench.row(victim.id)).state is HostState.ALIVE
+
+
+async def test_a_renewal_that_comes_late_makes_no_judge(store: Store, clock: TurnedClock) -> None:
+    """The server was frozen: our statement waited in it, and so may those of the others. Nobody is judged on that evidence."""
+    victim = await join(store)
+    bench = await registered(store, clock)
+    for _ in range(5):
+        await bench.lease.run_once()
+        await victim.renew()
+        clock.turn(3)
+    clock.turn(30)
+    await bench.lease.run_once()
+    assert bench.hosts.judged[-1]  # it had every reason to, when it sent it
+    assert (await bench.row(victim.id)).state is HostState.ALIVE
+    bench.hosts.judged.clear()
+    for _ in range(4):
+        clock.turn(3)
+        await bench.lease.run_once()
+    assert bench.hosts.judged == [False, False, False, True]  # a whole lease again
 
 
 async def test_a_lapsed_lease_that_nobody_took_is_simply_renewed(store: Store, clock: TurnedClock) -> None:

@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 from opwright.app import child
+from opwright.app.patience import patiently
 from opwright.app.target import Target, loading
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, StoreError
@@ -97,7 +98,7 @@ class Host:
                 "this program starts a host while it is imported: put that under `if __name__ == '__main__':`"
             )
         self._registry.prepare()
-        self._store = await self._client.retain()
+        self._store = await patiently(self._client.retain)
         try:
             self._build()
             await self._lease.register()
@@ -143,7 +144,8 @@ class Host:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
         try:
-            await self.start()
+            if not await _unless(stop, self.start()):
+                return
             await stop.wait()
             logger.info("stopping: running operations have %g s", self.settings.stop_grace)
             await self._stop_or_hurry(hurry)
@@ -187,6 +189,8 @@ class Host:
         )  # fmt: skip
         watcher = watcher_for(store.engine, self._scheduler.news)
         self._services = [self._settler, self._scheduler, self._lease, self._housekeeping, *([watcher] if watcher else [])]
+        for service in self._services:
+            service.outage = store.outage
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()
         self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))
@@ -254,6 +258,19 @@ class Host:
 
     def _run_out_of_patience(self) -> None:
         self._scheduler.handing_back = True
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, None]) -> bool:
+    """Start, unless a signal comes first; the database may let us wait for it."""
+    task, stopping = asyncio.create_task(starting), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+    return not task.cancelled()
 
 
 def _wake(loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:

@@ -49,7 +49,7 @@ class Lease(Service):
         self._identity = identity
         self._terms = terms
         self.longest_pause = terms.renew  # while the database is away: whoever returns late is judged by those who did not
-        self._patience = max((terms.lease - terms.renew) / 2, 0.1)  # a connection that swallows a renewal leaves time for another
+        self._patience = max((terms.lease - terms.renew) / 2, 2.0)  # a connection that swallows a renewal leaves time for another
         self._clock = clock
         self._on_renewed = renewed
         self._on_lost = lost
@@ -97,7 +97,7 @@ class Lease(Service):
     async def _renew(self, *, judge: bool) -> Renewal:
         try:
             async with asyncio.timeout(self._patience):
-                return await self._hosts.renew(self.host, judge=judge, workers=self._workers())
+                return await self._hosts.renew(self.host, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
         except TimeoutError:
             raise StoreUncertain(f"the database has not answered a renewal within {self._patience:.3g} s") from None
 

@@ -1,0 +1,43 @@
+"""The table of faults: which of them, F1 to F74, these tests inject, and whether the promise held."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.fixtures import application, diary, seed, tables, trade
+
+__all__ = ["application", "diary", "seed", "tables", "trade"]
+
+FAULTS = "faults"  # the property of a report that carries the numbers over to the process that prints
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test says which faults it injects: ``@pytest.mark.fault("F2")``, or several."""
+    for item in items:
+        numbers = [number for mark in item.iter_markers("fault") for number in mark.args]
+        if numbers:
+            item.user_properties.append((FAULTS, ",".join(numbers)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each fault and test: its number, what came of it, where it stands."""
+    rows: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for number in _numbers(report):
+                rows[int(number[1:]), report.nodeid.partition("[")[0]].append(outcome)
+    if rows:
+        terminalreporter.section("faults")
+    for (fault, test), outcomes in sorted(rows.items()):
+        terminalreporter.write_line(f"F{fault:<3} {_worst(outcomes):7} {test}")
+
+
+def _numbers(report: pytest.TestReport) -> Iterator[str]:
+    for name, value in report.user_properties:
+        if name == FAULTS and isinstance(value, str):
+            yield from value.split(",")
+
+
+def _worst(outcomes: list[str]) -> str:
+    return next((outcome for outcome in ("error", "failed") if outcome in outcomes), "passed")
