@@ -46,7 +46,7 @@ async def ids(tables: Tables) -> list[int]:
 @both_ways
 async def test_a_submit_stores_once(application: Application, tables: Tables, wire: Wire, *, reaches: bool) -> None:
     """It is sent again under the same id: refused as a duplicate, or taken now."""
-    wire.lose_answer(b"double", b"[21]", reaches=reaches)
+    wire.lose_answer(b"double", b":21}", reaches=reaches)
     handle = await application.double.submit(21)
     assert wire.lost.is_set()
     assert await ids(tables) == [handle.id]
@@ -55,7 +55,7 @@ async def test_a_submit_stores_once(application: Application, tables: Tables, wi
 @both_ways
 async def test_many_submits_store_once(application: Application, tables: Tables, wire: Wire, *, reaches: bool) -> None:
     """All or none, and not twice."""
-    wire.lose_answer(b"double", b"[199]", reaches=reaches)
+    wire.lose_answer(b"double", b":199", reaches=reaches)
     handles = await application.double.submit_many([(number,) for number in range(200)])
     assert wire.lost.is_set()
     assert await ids(tables) == [handle.id for handle in handles]
@@ -67,7 +67,7 @@ async def test_a_keyed_submit_stores_once(
     application: Application, tables: Tables, wire: Wire, on_conflict: str, *, reaches: bool
 ) -> None:
     """Its own key is no obstacle."""
-    wire.lose_answer(b"COMMIT", reaches=reaches)
+    wire.lose_answer(b"COMMIT;", reaches=reaches)
     handle = await application.double.options(key="k", on_conflict=on_conflict).submit(21)
     assert wire.lost.is_set()
     assert await ids(tables) == [handle.id]
@@ -89,7 +89,7 @@ async def test_a_keyed_submit_that_has_ended_meanwhile_stores_once(
         return await settled(repeat, lost)  # type: ignore[arg-type]
 
     monkeypatch.setattr(surely, "_settled", later)
-    wire.lose_answer(b"COMMIT")
+    wire.lose_answer(b"COMMIT;")
     submitting = asyncio.create_task(_awaited(on_its_way, 21))
     await repeated.wait()
     (first,) = await ids(tables)
@@ -112,7 +112,7 @@ async def _awaited(trigger: object, number: int) -> int:
 async def test_a_cancel_tells_the_truth(application: Application, wire: Wire, *, reaches: bool) -> None:
     """It has cancelled, though the second time there was nothing left to cancel."""
     handle = await application.double.submit(21)
-    wire.lose_answer(b"COMMIT", reaches=reaches)
+    wire.lose_answer(b"COMMIT;", reaches=reaches)
     assert await handle.cancel()
     assert wire.lost.is_set()
     assert await handle.status() is Status.CANCELLED
@@ -124,7 +124,7 @@ async def test_a_retry_submits_once(application: Application, tables: Tables, wi
     """One new operation, and its handle."""
     first = await application.double.submit(21)
     await first.cancel()
-    wire.lose_answer(b"COMMIT", reaches=reaches)
+    wire.lose_answer(b"COMMIT;", reaches=reaches)
     again = await first.retry()
     assert wire.lost.is_set()
     assert await tables.column("select id from opwright.operations order by id") == [first.id, again.id]
@@ -133,7 +133,7 @@ async def test_a_retry_submits_once(application: Application, tables: Tables, wi
 async def test_a_resume_is_not_given_twice(application: Application, tables: Tables, wire: Wire) -> None:
     """A value that was given twice would answer two waits, so the caller is told and decides."""
     handle = await application.double.submit(21)
-    wire.lose_answer(b"COMMIT")
+    wire.lose_answer(b"COMMIT;")
     with pytest.raises(StoreUncertain):
         await handle.resume("yes")
     assert await tables.column("select jsonb_array_length(answers) from opwright.waits") == [1]
@@ -152,7 +152,7 @@ async def test_while_the_database_stays_away_nothing_is_claimed_to_be_known(
 ) -> None:
     """After a while the caller hears that it may be stored or not; what was never sent is simply not stored."""
     monkeypatch.setattr(surely, "SECONDS", 0.3)
-    wire.lose_answer(b"double", b"[21]", reaches=False)
+    wire.lose_answer(b"double", b":21}", reaches=False)
     submitting = asyncio.create_task(_awaited(application.double, 21))
     await wire.lost.wait()
     postgres_server.stop()
