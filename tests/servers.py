@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Literal
 
 import asyncpg
+import psutil
 
 EXISTING = os.environ.get("OPWRIGHT_TEST_POSTGRES")
 
@@ -111,6 +112,10 @@ class OwnServer(PostgresServer):
     def pid(self) -> int:
         """The process that started all others of the server."""
         return int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
+
+    def children(self) -> list[int]:
+        """Its other processes."""
+        return [child.pid for child in psutil.Process(self.pid).children()]
 
     def promote(self) -> None:
         """Let a standby take writes."""
