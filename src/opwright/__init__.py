@@ -23,6 +23,7 @@ from opwright.errors import (
     StaleClaim,
     StoreError,
     StoreUnavailable,
+    StoreUncertain,
     UnknownTrigger,
 )
 from opwright.model.limit import Limit
@@ -63,6 +64,7 @@ __all__ = [
     "Status",
     "StoreError",
     "StoreUnavailable",
+    "StoreUncertain",
     "Trigger",
     "UnknownTrigger",
     "Update",

@@ -1,6 +1,6 @@
 """The server becomes a standby, or another one takes its place, with or without the last that was committed."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,7 +71,7 @@ async def test_a_host_goes_over_to_the_server_that_was_promoted(
     assert len(diary.pids("through")) == 1
 
 
-def _followed(standby: OwnServer, question: str) -> object:
+def _followed(standby: OwnServer, question: str) -> Callable[[], Awaitable[bool]]:
     async def answer() -> bool:
         return bool(await Tables(standby.dsn).value(question))
 

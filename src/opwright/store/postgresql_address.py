@@ -47,14 +47,14 @@ class Addresses:
         for url in tuple(self._urls):
             try:
                 raw = await self._connected(url, command_timeout, settings)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
                 refusals.append(_refusal(error))
                 refusals[-1].__cause__ = error
                 continue
             self._urls.remove(url)
             self._urls.insert(0, url)
             return raw
-        raise next((refusal for refusal in refusals if isinstance(refusal, StoreStarting)), refusals[-1])
+        raise min(refusals, key=_silence)
 
     async def _connected(self, url: str, command_timeout: float | None, settings: dict[str, str]) -> Any:
         raw = await asyncpg.connect(
@@ -101,6 +101,11 @@ def _refusal(error: Exception) -> StoreError:
     state = getattr(error, "sqlstate", None) or ""
     kind = StoreError if state[:2] in ("28", "3D", "42") else StoreUnavailable  # who asks, and for what, is wrong
     return kind(f"{type(error).__name__}: {error}")
+
+
+def _silence(refusal: StoreError) -> tuple[bool, bool]:
+    """A server that starts up says most, one that does not answer least."""
+    return not isinstance(refusal, StoreStarting), isinstance(refusal.__cause__, OSError | TimeoutError)
 
 
 def _keep_alive(raw: Any) -> None:
