@@ -23,6 +23,7 @@ from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 from opwright.telemetry import emit, logger
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+MANY_CONFLICTS = 5  # in a row; fewer are everyday life between transactions
 
 
 class Outage:
@@ -123,7 +124,8 @@ class Service(ABC):
         emit("service.failed", service=self.name, error=error, failures=self._failures)
         if isinstance(error, StoreUnavailable | StoreBusy | StoreConflict):
             logger.debug("%s: %s; next try in %.1f s", self.name, error, pause)
-            self.outage.begins(self, error)
+            if not isinstance(error, StoreConflict) or self._failures >= MANY_CONFLICTS:
+                self.outage.begins(self, error)
         else:
             logger.error("%s: step failed, next try in %.1f s", self.name, pause, exc_info=error)
 

@@ -15,6 +15,7 @@ from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
 from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually, stays
+from tests.kit.wire import wire_to
 from tests.servers import OwnServer, own_postgres
 
 LEASE, RENEW = 2.0, 0.5
@@ -150,3 +151,52 @@ async def test_what_a_submit_was_told_is_true_whatever_the_server_does(
         stop.set()
         await asyncio.gather(*tasks)
     assert await tables.column("select id from opwright.operations order by id") == sorted(told)
+
+
+@pytest.mark.fault("F28")
+async def test_a_host_waits_for_a_server_that_starts_up(application: Application, tables: Tables, tmp_path: Path) -> None:
+    """57P03 says that somebody is there; the host says what it waits for, and begins when it may."""
+    async with wire_to(tables.url) as wire:
+        wire.starting = True
+        with HostProcess(wire.url(tables.url), tmp_path, workers=1) as host:
+            await host.event("start.waits", seconds=30)
+            await eventually(lambda: wire.refused >= 3, 20)
+            wire.starting = False
+            await host.ready()
+            async with application.ops:
+                assert await (await application.double.submit(1)).result(20) == 2
+        assert len(lines(host, "WARNING", "starting up")) == 1
+
+
+@pytest.mark.fault("F28")
+async def test_a_wrong_address_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody is there: waiting would hide the mistake."""
+    with HostProcess("postgresql://postgres@127.0.0.1:9/nothing", tmp_path, workers=1) as host:
+        assert await host.ended(30) != 0
+        assert "cannot be reached" in host.log()
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F28")
+async def test_a_host_can_stop_while_the_database_is_frozen(
+    application: Application, diary: Diary, tables: Tables, tmp_path: Path, server: OwnServer
+) -> None:
+    """It waits for what it cannot write within bounds; its operations are taken over when its lease has ended."""
+    with HostProcess(tables.url, tmp_path, workers=1, lease=LEASE, renew=RENEW, stop_grace=1, kill_after=1) as host:
+        await host.ready()
+        async with application.ops:
+            handle = await application.hold.submit("held")
+            await diary.wait("start", "held")
+            pids = [server.pid, *server.children()]
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                host.terminate()
+                assert await host.ended(50) == 0
+            finally:
+                for pid in reversed(pids):
+                    os.kill(pid, signal.SIGCONT)
+            with HostProcess(tables.url, tmp_path, "heir", workers=1, lease=LEASE, renew=RENEW, heartbeat=0.5) as heir:
+                await heir.ready()
+                diary.release("held")
+                assert await handle.result(30) in heir.children()

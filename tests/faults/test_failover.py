@@ -1,5 +1,6 @@
 """The server becomes a standby, or another one takes its place, with or without the last that was committed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,25 @@ async def test_connections_to_a_server_that_turned_read_only_are_given_up(
         assert len(host.events("host.registered")) == 1
         assert await tables.hosts() == {host.id: ALIVE}
     assert await tables.count("operations") == 2
+
+
+@pytest.mark.fault("F30")
+async def test_one_refused_write_renews_all_connections(
+    application: Application, tables: Tables, postgres_server: PostgresServer
+) -> None:
+    """Or else each of them would refuse one write after another server has taken over."""
+    async with application.ops:
+        await asyncio.gather(*(application.double.submit(number) for number in range(20)))
+        await _read_only(postgres_server, on=True)
+        try:
+            with pytest.raises(StoreUnavailable, match="read-only"):
+                await application.double.submit(20)
+        finally:
+            await _read_only(postgres_server, on=False)
+        connections = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'opwright'"
+        assert await tables.value(connections) <= 1  # that of a notification, which writes nothing
+        await asyncio.gather(*(application.double.submit(number) for number in range(20)))
+    assert await tables.count("operations") == 40
 
 
 async def _read_only(server: PostgresServer, *, on: bool) -> None:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.servers import free_port
 
 PIECE = 65_536
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+FIELDS = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+STARTING = b"E" + (len(FIELDS) + 4).to_bytes(4, "big") + FIELDS
 
 
 class Line:
@@ -56,6 +59,8 @@ class Wire:
         self.lines: list[Line] = []
         self.reaches = True  # whether a statement whose answer is lost reaches the server
         self.lost = asyncio.Event()
+        self.starting = False  # whoever comes is told that the server starts up
+        self.refused = 0
         self._there = (host, port)
         self._is_it: Callable[[bytes], bool] = lambda _: False
 
@@ -86,6 +91,9 @@ class Wire:
 
     async def carry(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""
+        if self.starting:
+            await self._refuse(reader, client)
+            return
         try:
             answers, server = await asyncio.open_connection(*self._there)
         except OSError:
@@ -102,6 +110,15 @@ class Wire:
             await asyncio.gather(*ways, return_exceptions=True)
             line.cut()
             self.lines.remove(line)
+
+    async def _refuse(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        self.refused += 1
+        if await reader.read(PIECE) == SSL_REQUEST:
+            client.write(b"N")
+            await reader.read(PIECE)
+        client.write(STARTING)
+        await client.drain()
+        client.close()
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ from opwright.workers.pool import Pool
 from opwright.workers.processes import ProcessPool
 
 FLUSH_SECONDS = 10.0
+GOOD_BYE_SECONDS = 5.0
 INLINE_SLOTS = 100
 
 
@@ -101,12 +102,13 @@ class Host:
         self._store = await patiently(self._client.retain)
         try:
             self._build()
-            await self._lease.register()
+            await patiently(self._lease.register)
             await self._pool.start()
         except BaseException:
             self._unhook()
-            with suppress(StoreError):  # whoever registered and cannot start is no host
-                await self._lease.say_good_bye()
+            with suppress(StoreError, TimeoutError):  # whoever registered and cannot start is no host
+                async with asyncio.timeout(GOOD_BYE_SECONDS):
+                    await self._lease.say_good_bye()
             await self._client.release()
             raise
         for service in self._services:
@@ -132,8 +134,9 @@ class Host:
         await self._settler.flush(FLUSH_SECONDS)
         for service in reversed(self._services):
             await service.stop()
-        with suppress(StoreError):  # a database that is away takes us over by our lease
-            await self._lease.say_good_bye()
+        with suppress(StoreError, TimeoutError):  # who cannot say good-bye is taken over when the lease ends
+            async with asyncio.timeout(GOOD_BYE_SECONDS):
+                await self._lease.say_good_bye()
         emit("host.stopped", host=self.id)
         await self._client.release()
 

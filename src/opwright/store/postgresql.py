@@ -39,6 +39,8 @@ OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
 PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more
+READ_ONLY = "25006"
+CLOSE_SECONDS = 2.0
 MIGRATION_SECONDS = 3600.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
 # sorts them, right for so few rows, is kept and used when there are millions.
@@ -104,8 +106,13 @@ class _Lane:
         """Close what is free now, and what is in use when it comes back."""
         self._closed = True
         free, self._free = self._free, []
+        await asyncio.gather(*(connection.close() for connection in free))
+
+    def renew(self) -> None:
+        """Give up what is free: the next connections are made anew, perhaps to another server."""
+        free, self._free = self._free, []
         for connection in free:
-            await connection.close()
+            connection.discard()
 
 
 class _Connection:
@@ -140,7 +147,7 @@ class _Connection:
 
     async def close(self) -> None:
         with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
-            await self.raw.close(timeout=2)
+            await self.raw.close(timeout=CLOSE_SECONDS)
 
 
 class PostgresEngine:
@@ -181,10 +188,11 @@ class PostgresEngine:
     async def close(self) -> None:
         """Send a notification that is due, and close every connection."""
         if self._lanes:
-            await self._notifier.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._notifier.close()
         lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            await lane.close()
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
     def abandon(self) -> None:
         """Close the sockets; the server notices."""
@@ -326,6 +334,9 @@ class PostgresEngine:
         try:
             yield
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+            if getattr(error, "sqlstate", None) == READ_ONLY:  # not this connection alone: another server takes the writes now
+                for lane in self._lanes.values():
+                    lane.renew()
             raise translate(error) from error
 
     async def _send_notification(self) -> None:
