@@ -188,9 +188,7 @@ class PostgresEngine:
     async def close(self) -> None:
         """Send a notification that is due, and close every connection."""
         if self._lanes:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._notifier.close()
+            await self._notifier.close()
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
