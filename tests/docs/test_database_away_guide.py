@@ -20,6 +20,9 @@ from opwright.watch import postgresql as watch
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "database-away.md").read_text()
 
 
+REFUSED = "PostgreSQL cannot be reached (Connection refused): does it run, and is its address right?"
+
+
 class Lease(Service):
     """As the host's, as far as the log is concerned."""
 
@@ -40,19 +43,27 @@ def test_the_lines_of_the_log_are_these(caplog: pytest.LogCaptureFixture) -> Non
     assert re.sub(r"[0-9.]+ s", "41.3 s", back) in GUIDE
 
 
-def test_the_limits_are_these() -> None:
+LIMITS: dict[str, tuple[float, float]] = {
+    "at most five seconds": (service.LONGEST_PAUSE, 5),
+    "While 20,000 ends wait": (scheduler.MOST_UNWRITTEN, 20_000),
+    "up to a minute": (patience.SECONDS, 60),
+    "at most 25 seconds": (2 * host.FLUSH_SECONDS + host.GOOD_BYE_SECONDS, 25),
+    "stayed away for 30 seconds": (surely.SECONDS, 30),
+    "| connecting to one server | 10 s |": (postgresql_address.CONNECT_SECONDS, 10),
+    "counted by the program and by the server | 30 s |": (postgresql.STATEMENT_SECONDS, 30),
+    "4.5 s by default": ((Terms().lease - Terms().renew) / 2, 4.5),
+    "| 15 s; ": (postgresql_address.UNANSWERED_MILLISECONDS, 15_000),
+    "; 30 s |": (postgresql_address.SILENT_SECONDS + postgresql_address.PROBES * postgresql_address.PROBE_SECONDS, 30),
+    "| 20 s |": (watch.PROBE_PERIOD + watch.ECHO_SECONDS, 20),
+}
+
+
+@pytest.mark.parametrize("words", LIMITS)
+def test_the_limits_are_these(words: str) -> None:
     """Each number of the page, beside the one that it stands for."""
-    assert "at most five seconds" in GUIDE and service.LONGEST_PAUSE == 5
-    assert "While 20,000 ends wait" in GUIDE and scheduler.MOST_UNWRITTEN == 20_000
-    assert "up to a minute" in GUIDE and patience.SECONDS == 60
-    assert "at most 25 seconds" in GUIDE and 2 * host.FLUSH_SECONDS + host.GOOD_BYE_SECONDS == 25
-    assert "stayed away for 30 seconds" in GUIDE and surely.SECONDS == 30
-    assert "| connecting to one server | 10 s |" in GUIDE and postgresql_address.CONNECT_SECONDS == 10
-    assert "counted by the program and by the server | 30 s |" in GUIDE and postgresql.STATEMENT_SECONDS == 30
-    assert "4.5 s by default" in GUIDE and (Terms().lease - Terms().renew) / 2 == 4.5
-    assert "| 15 s; 30 s |" in GUIDE and postgresql_address.UNANSWERED_MILLISECONDS == 15_000
-    assert postgresql_address.SILENT_SECONDS + postgresql_address.PROBES * postgresql_address.PROBE_SECONDS == 30
-    assert "| 20 s |" in GUIDE and watch.PROBE_PERIOD + watch.ECHO_SECONDS == 20
+    actual, told = LIMITS[words]
+    assert words in GUIDE
+    assert actual == told
 
 
 def test_the_errors_are_public_and_the_address_is_understood() -> None:
