@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Literal
 
 import asyncpg
+import psutil
 
 EXISTING = os.environ.get("OPWRIGHT_TEST_POSTGRES")
 
@@ -96,13 +97,29 @@ class PostgresServer:
 class OwnServer(PostgresServer):
     """A server of this process alone: its own data directory, its own port on the loopback interface."""
 
-    def __init__(self, programs: Path, directory: Path) -> None:
+    def __init__(self, programs: Path, directory: Path, *, copy_of: str | None = None) -> None:
         self._port = free_port()
         super().__init__(f"postgresql://postgres@127.0.0.1:{self._port}/postgres")
         self._programs = programs
         self._directory = directory
         self._keeper: subprocess.Popen[str] | None = None
-        self._initialize()
+        if copy_of is None:
+            self._initialize()
+        else:
+            self._copy(copy_of)
+
+    @property
+    def pid(self) -> int:
+        """The process that started all others of the server."""
+        return int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
+
+    def children(self) -> list[int]:
+        """Its other processes."""
+        return [child.pid for child in psutil.Process(self.pid).children()]
+
+    def promote(self) -> None:
+        """Let a standby take writes."""
+        self._run("pg_ctl", "promote", "--wait", "--pgdata", self._directory / "data")
 
     def start(self) -> None:
         if self._keeper:
@@ -128,20 +145,24 @@ class OwnServer(PostgresServer):
 
     def _initialize(self) -> None:
         data = self._directory / "data"
-        command = [
-            str(self._programs / "initdb"),
-            "--pgdata",
-            str(data),
-            "--username=postgres",
-            "--auth=trust",
-        ]
         # What initdb writes need not survive a power cut; what the server writes later is synced.
-        command += ["--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, **as_server())
-        if done.returncode:
-            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+        self._run(
+            "initdb", "--pgdata", data, "--username=postgres", "--auth=trust",
+            "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions",
+        )  # fmt: skip
         with (data / "postgresql.conf").open("a") as configuration:
             configuration.write(CONFIGURATION)
+
+    def _copy(self, dsn: str) -> None:
+        """A standby: it follows the server that it is a copy of, until it is promoted."""
+        data = self._directory / "data"
+        self._run("pg_basebackup", "--dbname", dsn, "--pgdata", data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        command = [self._programs / program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **as_server())
+        if done.returncode:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
 
 
 @contextmanager
@@ -157,6 +178,30 @@ def running_postgres() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def running_standby(primary: PostgresServer) -> Iterator[OwnServer]:
+    """A streaming copy of a server, for as long as the block lasts."""
+    with wheel_programs() as programs, data_directory() as directory:
+        standby = OwnServer(programs, directory, copy_of=primary.dsn)
+        standby.start()
+        try:
+            yield standby
+        finally:
+            standby.stop("immediate")
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnServer]:
+    """A server that a test may freeze, fail over and lose."""
+    with wheel_programs() as programs, data_directory() as directory:
+        server = OwnServer(programs, directory)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
 
 
 @contextmanager

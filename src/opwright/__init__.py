@@ -22,8 +22,10 @@ from opwright.errors import (
     SchemaTooNew,
     SchemaTooOld,
     StaleClaim,
+    StoreBusy,
     StoreError,
     StoreUnavailable,
+    StoreUncertain,
     UnknownTrigger,
 )
 from opwright.model.limit import Limit
@@ -63,8 +65,10 @@ __all__ = [
     "Settings",
     "StaleClaim",
     "Status",
+    "StoreBusy",
     "StoreError",
     "StoreUnavailable",
+    "StoreUncertain",
     "Trigger",
     "UnknownTrigger",
     "Update",

@@ -17,7 +17,9 @@ OpwrightError
 ├── OperationExpired           the error of one that gave no sign of life for the maximum processing time
 └── StoreError                 the database refused or went away
     ├── StoreUnavailable       no connection, or it broke: try again
-    ├── StoreBusy              another writer held the SQLite file for too long; names it
+    │   ├── StoreStarting      the server starts up or shuts down
+    │   └── StoreUncertain     it broke before the answer came: what was asked may have been done
+    ├── StoreBusy              another writer held the SQLite file for too long (names it), or a statement took too long
     ├── StoreConflict          a serialization failure or deadlock: run it again
     └── RowRefused             the data of one row cannot be stored
         └── DuplicateRow       a row with this key is already there
@@ -112,8 +114,16 @@ class StoreUnavailable(StoreError):
     """There is no connection to the database, or it broke on the way."""
 
 
+class StoreStarting(StoreUnavailable):
+    """The server is there but takes no connections: it starts up or shuts down."""
+
+
+class StoreUncertain(StoreUnavailable):
+    """The connection broke before the answer came, so nobody knows whether the transaction was committed."""
+
+
 class StoreBusy(StoreError):
-    """Another writer held the SQLite file longer than the busy time."""
+    """The database had no time: another writer held the SQLite file, or a statement was cancelled. Nothing was written."""
 
 
 class StoreConflict(StoreError):

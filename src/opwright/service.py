@@ -5,14 +5,18 @@ A service is one step, ``run_once()``, which returns how many seconds it may sle
 
 - ``start()`` twice, ``stop()`` twice and ``stop()`` before ``start()`` are all harmless.
 - ``wake()`` makes the next step follow at once; a wake-up during a step is not lost. It may be called before ``start()``.
-- A step that raises is logged once per failure and tried again after a jittered, growing pause; the loop never dies of it.
+- A step that raises is told and tried again after a jittered, growing pause, which no wake-up ends: or else a busy host would
+  hammer a database that is down. The loop never dies of it.
 - A loop that somebody else ended, by a cancellation that strayed into it for example, is told and begun again.
+- Services that share an ``Outage`` tell of a database that is away in one line, and in one when it is back; the first that
+  gets through wakes the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
@@ -20,6 +24,45 @@ from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 from opwright.telemetry import emit, logger
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+MANY_CONFLICTS = 5  # in a row; fewer are everyday life between transactions
+TROUBLE = (StoreUnavailable, StoreBusy, StoreConflict)  # with the database, as opposed to a defect
+
+
+class Outage:
+    """Trouble with a database, as all services of one host see it."""
+
+    def __init__(self) -> None:
+        self._failing: set[Service] = set()
+        self._since = 0.0
+
+    @property
+    def on(self) -> bool:
+        """Whether there is any, and somebody was told."""
+        return bool(self._failing)
+
+    def begins(self, service: Service, error: Exception) -> None:
+        """A step of a service failed because of the database."""
+        if not self.on:
+            self._since = time.monotonic()
+            emit("outage.began", service=service.name, error=error)
+            logger.warning("%s: %s; trying again", service.name, error)
+        self._failing.add(service)
+
+    def ends(self, service: Service) -> None:
+        """A service that had failed got through: the others need not wait for their turn."""
+        if service not in self._failing:
+            return
+        self.leaves(service)
+        for other in self._failing:
+            other.try_again()
+        if not self.on:
+            seconds = time.monotonic() - self._since
+            emit("outage.ended", seconds=seconds)
+            logger.info("the database is back, after %.1f s", seconds)
+
+    def leaves(self, service: Service) -> None:
+        """A service was stopped: whether it would get through nobody will know."""
+        self._failing.discard(service)
 
 
 class Service(ABC):
@@ -27,12 +70,15 @@ class Service(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.outage = Outage()
+        self.longest_pause = LONGEST_PAUSE
         self._woken = asyncio.Event()
+        self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._moves = 0
         self._in_step = self._given_up = False
-        self._again: asyncio.TimerHandle | None = None
+        self._beginning: asyncio.TimerHandle | None = None
 
     @abstractmethod
     async def run_once(self) -> float:
@@ -46,11 +92,12 @@ class Service(ABC):
     async def stop(self) -> None:
         """End the loop. A step in progress is cancelled at its next await."""
         task, self._task = self._task, None
-        if self._again is not None:
-            self._again.cancel()
+        if self._beginning is not None:
+            self._beginning.cancel()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])  # not `await task`: its cancellation is not that of whoever stops it
+            self.outage.leaves(self)
 
     @property
     def running(self) -> bool:
@@ -80,6 +127,10 @@ class Service(ABC):
         """Let the next step follow at once. Only from the service's own event loop."""
         self._woken.set()
 
+    def try_again(self) -> None:
+        """End the pause after a failure: another service has got through."""
+        self._again.set()
+
     def _begin(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"opwright {self.name}")
         self._task.add_done_callback(self._mishap)
@@ -94,44 +145,53 @@ class Service(ABC):
             emit("service.died", service=self.name, error=error)
             logger.error("%s: its loop has ended (%s); it begins again", self.name, error)
         self._given_up = False
-        self._again = task.get_loop().call_later(backoff_pause(self._failures), self._begin)
+        self._beginning = task.get_loop().call_later(backoff_pause(self._failures), self._begin)
 
     async def _run(self) -> None:
         while True:
             self._woken.clear()
+            self._again.clear()
             self._in_step = True
             pause = await self._step()
             self._in_step = False
             self._moves += 1
-            await self._sleep(pause)
+            await _waited(self._again if self._failures else self._woken, pause)
 
     async def _step(self) -> float:
         try:
             pause = await self.run_once()
         except Exception as error:  # noqa: BLE001 - whatever a step raises, the loop lives on and says so
             self._failures += 1
-            pause = backoff_pause(self._failures)
-            report(self.name, error, self._failures, pause)
+            pause = backoff_pause(self._failures, self.longest_pause)
+            self._failed(error, pause)
         else:
             self._failures = 0
+            self.outage.ends(self)
         return pause
 
-    async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+    def _failed(self, error: Exception, pause: float) -> None:
+        """Trouble with the database is told once for all services of a host."""
+        if isinstance(error, TROUBLE) and (not isinstance(error, StoreConflict) or self._failures >= MANY_CONFLICTS):
+            self.outage.begins(self, error)
+        report(self.name, error, self._failures, pause)
 
 
-def backoff_pause(failures: int) -> float:
+async def _waited(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def backoff_pause(failures: int, most: float | None = None) -> float:
     """Seconds to wait after so many failures in a row: doubling, bounded, and jittered so that hosts do not march in step."""
-    longest = min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE)
+    longest = min(FIRST_PAUSE * 2 ** min(failures - 1, 16), LONGEST_PAUSE if most is None else most)
     return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
-def report(name: str, error: Exception, failures: int, pause: float) -> None:
-    """A database that is away is told in one line when it goes; anything else is a defect and shows where."""
-    emit("service.failed", service=name, error=error, failures=failures)
-    if not isinstance(error, StoreUnavailable | StoreBusy | StoreConflict):
-        logger.error("%s: step failed, next try in %.1f s", name, pause, exc_info=error)
-    elif failures == 1:
-        logger.warning("%s: %s; trying again", name, error)
+def report(what: str, error: Exception, failures: int, pause: float) -> None:
+    """What failed, and for the how many-th time in a row. A defect shows where it is; trouble with the database does not."""
+    emit("service.failed", service=what, error=error, failures=failures)
+    if isinstance(error, TROUBLE):
+        logger.debug("%s: %s; next try in %.1f s", what, error, pause)
+    else:
+        logger.error("%s: step failed, next try in %.1f s", what, pause, exc_info=error)

@@ -77,6 +77,15 @@ async def test_a_renewal_starts_the_lease_again(host: Member, rival: Member, clo
     assert (await host.row()).state is HostState.ALIVE
 
 
+async def test_whoever_was_late_itself_judges_nobody(host: Member, rival: Member, clock: TurnedClock) -> None:
+    """A renewal that lay in a frozen server finds every lease lapsed, its own too."""
+    clock.turn(13)
+    assert await rival.store.hosts.renew(rival.id, judge=True, within=6) == Renewal(renewed=True, dead=0, others=1)
+    assert (await host.row()).state is HostState.ALIVE
+    clock.turn(5)
+    assert await rival.store.hosts.renew(rival.id, judge=True, within=6) == Renewal(renewed=True, dead=1, others=0)
+
+
 async def test_only_a_lapsed_lease_is_judged(host: Member, rival: Member, clock: TurnedClock) -> None:
     """Up to the last microsecond of its lease a host stands; after it, it may be judged."""
     await rival.renew()

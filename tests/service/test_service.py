@@ -220,7 +220,7 @@ async def test_a_step_that_raises_is_told_and_tried_again(
 
 
 async def test_a_database_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line when it goes, none for each try; and one again when it goes again."""
+    """One line when it goes, one when it is back, none for each try; and the same when it goes again."""
     monkeypatch.setattr("opwright.service.FIRST_PAUSE", 0.001)
     service = Counting(pause=0)
 
@@ -229,32 +229,77 @@ async def test_a_database_that_is_away_is_told_once(caplog: pytest.LogCaptureFix
             raise StoreUnavailable("gone")
 
     service.work = work
-    with caplog.at_level(logging.WARNING, "opwright"):
+    with caplog.at_level(logging.INFO, "opwright"):
         await service.start()
         await service.reached(8)
         await service.stop()
-    assert len(caplog.records) == 2
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 2
     assert not any(record.exc_info for record in caplog.records)
 
 
-async def test_a_wake_up_ends_the_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is news: the next try need not wait."""
+async def test_a_wake_up_does_not_end_the_pause_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """News that come while the database is away must not turn the pauses into a busy loop."""
     monkeypatch.setattr("opwright.service.FIRST_PAUSE", LONG)
-    monkeypatch.setattr("opwright.service.LONGEST_PAUSE", LONG)
     service = Counting()
+    service.longest_pause = LONG
 
     async def work() -> None:
-        if service.steps == 1:
-            raise StoreUnavailable("gone")
+        raise StoreUnavailable("gone")
 
     service.work = work
     await service.start()
     await service.reached(1)
-    await turns()
+    for _ in range(10):
+        service.wake()
+        await turns()
     assert service.steps == 1
-    service.wake()
-    await service.reached(2)
     await service.stop()
+
+
+async def test_the_first_service_that_gets_through_wakes_the_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two services, one outage: one line when it begins, one when both are well, and nobody sleeps longer than need be."""
+    monkeypatch.setattr("opwright.service.FIRST_PAUSE", LONG)
+    patient, hasty = Counting(), Counting()
+    patient.longest_pause, hasty.longest_pause = LONG, 0.01
+    patient.outage = hasty.outage
+    away = True
+
+    async def work() -> None:
+        if away:
+            raise StoreUnavailable("gone")
+
+    patient.work = hasty.work = work
+    with caplog.at_level(logging.INFO, "opwright"), recorded() as events:
+        await patient.start()
+        await hasty.start()
+        await patient.reached(1)
+        await hasty.reached(3)
+        assert patient.steps == 1
+        away = False
+        await patient.reached(2)
+        await turns()
+        await patient.stop()
+        await hasty.stop()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [name for name, _ in events if name.startswith("outage.")] == ["outage.began", "outage.ended"]
+
+
+async def test_a_service_that_is_stopped_says_nothing_about_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    """Whether it would have got through nobody knows."""
+    service = Counting()
+
+    async def work() -> None:
+        raise StoreUnavailable("gone")
+
+    service.work = work
+    with caplog.at_level(logging.INFO, "opwright"):
+        await service.start()
+        await service.reached(1)
+        await turns()
+        await service.stop()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_the_pauses_after_failures_grow_within_bounds() -> None:
@@ -332,7 +377,7 @@ async def test_a_service_that_is_stopped_between_two_lives_stays_stopped(monkeyp
     await turns()
     assert not service.running
     assert service.pulse == 1, "it does not move, and is not at rest either"
-    again = service._again
+    again = service._beginning
     assert again is not None
     await service.stop()
     assert again.cancelled()

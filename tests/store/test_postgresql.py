@@ -10,12 +10,23 @@ import pytest
 import pytest_asyncio
 
 from opwright.clock import SystemClock, TurnedClock
-from opwright.errors import ConfigurationError, KeyTaken, RowRefused, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import (
+    ConfigurationError,
+    KeyTaken,
+    RowRefused,
+    StoreBusy,
+    StoreConflict,
+    StoreError,
+    StoreStarting,
+    StoreUnavailable,
+    StoreUncertain,
+)
 from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store.engine import Lane
-from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane, _own_parameters, translate
+from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane, translate
+from opwright.store.postgresql_address import own_parameters
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import (
@@ -153,7 +164,9 @@ async def test_a_migration_that_changes_the_view_stops_nobody_for_long(store: St
     (one,) = await submit(store)
     await store.operations.get(one)
     view = await raw.fetchval("select pg_get_viewdef('opwright.overview')")
-    await raw.execute(f"drop view opwright.overview; create view opwright.overview as select 1 as fresh, o.* from ({view[:-1]}) o")
+    await raw.execute(
+        f"drop view opwright.overview; create view opwright.overview as select 1 as fresh, o.* from ({view[:-1]}) o"
+    )
     with pytest.raises(StoreConflict):
         await store.engine.run("operation", operation=one)
     ((fresh, *_),) = await store.engine.run("operation", operation=one)
@@ -401,7 +414,7 @@ async def test_a_connection_is_kept_only_while_its_state_is_known(error: BaseExc
 
 def test_a_driver_that_lost_its_thread_means_unavailable() -> None:
     """What asyncpg says about itself when a connection dies under it is no defect of the caller."""
-    assert type(translate(asyncpg.InternalClientError("cannot switch to state 11"))) is StoreUnavailable
+    assert type(translate(asyncpg.InternalClientError("cannot switch to state 11"))) is StoreUncertain
 
 
 async def test_a_refused_submit_costs_no_connection(store: Store, raw: Raw) -> None:
@@ -482,7 +495,7 @@ def test_a_schema_that_needs_quotes_is_refused(clock: TurnedClock, schema: str) 
 def test_our_parameters_stay_with_us() -> None:
     """The driver gets its own parameters and none of ours."""
     url = "postgres://me:p%40ss@host:1/db?schema=s&pooled=true&listen_url=postgresql%3A%2F%2Fdirect%2Fdb&sslmode=require"
-    rest, own = _own_parameters(url)
+    rest, own = own_parameters(url)
     assert rest == "postgresql://me:p%40ss@host:1/db?sslmode=require"
     assert own == {"schema": "s", "pooled": "true", "listen_url": "postgresql://direct/db"}
 
@@ -491,9 +504,10 @@ def test_our_parameters_stay_with_us() -> None:
     ("state", "kind"),
     [
         ("40001", StoreConflict), ("40P01", StoreConflict),
-        ("08006", StoreUnavailable), ("57P01", StoreUnavailable), ("57P03", StoreUnavailable),
-        ("53300", StoreUnavailable), ("25006", StoreUnavailable),
-        ("42601", StoreError), ("57014", StoreError), ("23514", RowRefused), ("22P02", RowRefused), ("54000", RowRefused),
+        ("08006", StoreUncertain), ("57P01", StoreUncertain), ("57P03", StoreStarting),
+        ("53300", StoreUnavailable), ("25006", StoreUnavailable), ("0A000", StoreUnavailable), ("26000", StoreUnavailable),
+        ("57014", StoreBusy), ("55P03", StoreBusy),
+        ("42601", StoreError), ("23514", RowRefused), ("22P02", RowRefused), ("54000", RowRefused),
     ],
 )  # fmt: skip
 def test_what_the_server_says_has_a_name(state: str, kind: type[StoreError]) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 from opwright.app import child
 from opwright.app.maintenance import core_job_manager
+from opwright.app.patience import patiently
 from opwright.app.target import Target, loading
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, StoreError
@@ -39,6 +40,7 @@ from opwright.workers.pool import Pool
 from opwright.workers.processes import ProcessPool
 
 FLUSH_SECONDS = 10.0
+GOOD_BYE_SECONDS = 5.0
 INLINE_SLOTS = 100
 STANDSTILL = 60.0  # seconds that a step may take before the lease is no longer renewed; a statement gives up after 30
 
@@ -102,15 +104,16 @@ class Host:
                 "this program starts a host while it is imported: put that under `if __name__ == '__main__':`"
             )
         self._registry.prepare()
-        self._store = await self._client.retain()
+        self._store = await patiently(self._client.retain)
         try:
             self._build()
-            await self._lease.register()
+            await patiently(self._lease.register)
             await self._pool.start()
         except BaseException:
             self._unhook()
-            with suppress(StoreError):  # whoever registered and cannot start is no host
-                await self._lease.say_good_bye()
+            with suppress(StoreError, TimeoutError):  # whoever registered and cannot start is no host
+                async with asyncio.timeout(GOOD_BYE_SECONDS):
+                    await self._lease.say_good_bye()
             await self._client.release()
             raise
         for service in self._services:
@@ -136,8 +139,9 @@ class Host:
         await self._settler.flush(FLUSH_SECONDS)
         for service in reversed(self._services):
             await service.stop()
-        with suppress(StoreError):  # a database that is away takes us over by our lease
-            await self._lease.say_good_bye()
+        with suppress(StoreError, TimeoutError):  # who cannot say good-bye is taken over when the lease ends
+            async with asyncio.timeout(GOOD_BYE_SECONDS):
+                await self._lease.say_good_bye()
         emit("host.stopped", host=self.id)
         await self._client.release()
 
@@ -148,7 +152,8 @@ class Host:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: hurry.set() if stop.is_set() else stop.set())
         try:
-            await self.start()
+            if not await _unless(stop, self.start()):
+                return
             await stop.wait()
             logger.info("stopping: running operations have %g s", self.settings.stop_grace)
             await self._stop_or_hurry(hurry)
@@ -200,6 +205,8 @@ class Host:
             self._settler, self._scheduler, self._lease, self._housekeeping, expiry,
             *core_job_manager(settings, store.sweeps, self._clock), *([watcher] if watcher else []),
         ]  # fmt: skip
+        for service in self._services:
+            service.outage = store.outage
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()
         self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))
@@ -268,6 +275,19 @@ class Host:
 
     def _run_out_of_patience(self) -> None:
         self._scheduler.handing_back = True
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, None]) -> bool:
+    """Start, unless a signal comes first; the database may let us wait for it."""
+    task, stopping = asyncio.create_task(starting), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+    return not task.cancelled()
 
 
 def _wake(loop: asyncio.AbstractEventLoop, scheduler: Scheduler) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from opwright.clock import Clock
 from opwright.maintenance.sweep import Deleted, Sweep
-from opwright.service import Service, backoff_pause, report
+from opwright.service import TROUBLE, Service, backoff_pause, report
 from opwright.store.sweeps import Sweeps
 from opwright.telemetry import emit, logger
 
@@ -41,6 +41,8 @@ class CoreJobManager(Service):
         except Exception as error:  # noqa: BLE001 - whatever a sweep raises, the others have their turns
             self._errors[sweep.name] += 1
             pause = backoff_pause(self._errors[sweep.name])
+            if isinstance(error, TROUBLE) and self._errors[sweep.name] == 1 and not self.outage.on:
+                logger.warning("%s: %s; trying again", sweep.name, error)
             report(sweep.name, error, self._errors[sweep.name], pause)
         else:
             self._errors[sweep.name] = 0

@@ -26,6 +26,7 @@ class Waiting(Service):
 
     def __init__(self, store: Store) -> None:
         super().__init__("waiting")
+        self.outage = store.outage
         self._store = store
         self._waiters: dict[int, set[asyncio.Future[Ending]]] = {}
         self._pause = SHORTEST

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from opwright.clock import Clock
+from opwright.errors import StoreUncertain
 from opwright.model.host import Renewal
 from opwright.model.worker import Worker
 from opwright.service import Service
@@ -46,6 +48,8 @@ class Lease(Service):
         self._hosts = hosts
         self._identity = identity
         self._terms = terms
+        self.longest_pause = terms.renew  # while the database is away: whoever returns late is judged by those who did not
+        self._patience = max((terms.lease - terms.renew) / 2, 2.0)  # a connection that swallows a renewal leaves time for another
         self._clock = clock
         self._on_renewed = renewed
         self._on_lost = lost
@@ -53,6 +57,7 @@ class Lease(Service):
         self._hanging = hanging
         self.leaving = False  # the host stops: if it is taken over now, it does not come back
         self._trusted_until = 0.0
+        self._renewed_at = 0.0
         self._unbroken_since: float | None = None
 
     async def register(self) -> None:
@@ -81,19 +86,26 @@ class Lease(Service):
             self._unbroken_since = None
             return self._terms.renew
         sent = self._clock.monotonic()
-        if not self.trusted():
-            self._unbroken_since = None
         try:
-            renewal = await self._hosts.renew(self.host, judge=self._may_judge(sent), workers=self._workers())
+            renewal = await self._renew(judge=self._may_judge(sent))
         except Exception:
             self._unbroken_since = None
             raise
+        if self._clock.monotonic() - self._renewed_at > self._terms.lease / 2:
+            self._unbroken_since = None  # it went through, but late: what held it up may have held up the others too
         if not renewal.renewed:
             await self._lose()
             return self._terms.renew if self.leaving else 0.0
         self._trust_from(sent)
         await self._on_renewed(renewal)
         return self._terms.renew
+
+    async def _renew(self, *, judge: bool) -> Renewal:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._hosts.renew(self.host, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
+        except TimeoutError:
+            raise StoreUncertain(f"the database has not answered a renewal within {self._patience:.3g} s") from None
 
     async def say_good_bye(self) -> None:
         """Give the lease up. What is still claimed is taken over at once."""
@@ -114,5 +126,6 @@ class Lease(Service):
 
     def _trust_from(self, sent: float) -> None:
         self._trusted_until = sent + self._terms.lease - self._terms.margin
+        self._renewed_at = sent
         if self._unbroken_since is None:
             self._unbroken_since = sent

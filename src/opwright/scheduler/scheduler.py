@@ -26,6 +26,7 @@ from opwright.workers.pool import Pool
 LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
 CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
+MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 MEASURED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY})  # it ran as long as it wanted
 
 
@@ -187,6 +188,8 @@ class Scheduler(Service):
             return
         dry = self.holdings.waiting == 0
         self._ended = 0
+        if self._is_full():
+            return
         got = await self._claim_from_queues(demand, self._triggers, ahead=False)
         if got and got == demand:
             await self._claim_ahead(dry=dry)
@@ -199,6 +202,10 @@ class Scheduler(Service):
         waiting, size = self.holdings.waiting, self._look_ahead.size
         free = max(self._pool().free() - waiting, 0)
         return free or (min(self._ended, size) if waiting <= size // 2 else 0)
+
+    def _is_full(self) -> bool:
+        """Whether so much waits to be written that nothing more is begun: a database that takes no ends gets no more work."""
+        return self._settler.backlog > MOST_UNWRITTEN
 
     async def _claim_ahead(self, *, dry: bool) -> None:
         size = self._look_ahead.size
@@ -255,6 +262,8 @@ class Scheduler(Service):
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
+        if self._is_full():
+            return LAY_LONG
         if self._news or (any(self._more.values()) and self._demand()):
             return 0
         place = self._placing.next

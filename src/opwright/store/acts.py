@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from opwright.model.claim import NoteKind
 from opwright.model.operation import NewOperation
 from opwright.store import submits
 from opwright.store.engine import Call, Engine, Plan, T, call
+from opwright.store.surely import past_conflicts
 
 
 class Acts:
@@ -17,21 +20,22 @@ class Acts:
 
     async def cancel(self, operation: int) -> str:
         """``cancelled``, ``asked`` (its host will) or ``nothing`` (it has ended, or does not exist)."""
-        return await self._play(_cancel(operation, self._by))
+        return await self._play(lambda: _cancel(operation, self._by))
 
     async def retry(self, operation: int, changed: NewOperation | None = None) -> int:
         """Submit an ended operation once more; the new id. ``changed``: a draft whose inputs take the place of the old ones.
 
         Raises OperationNotFound, InvalidOperation, KeyTaken.
         """
-        return await self._play(_retry(operation, changed, self._by))
+        return await self._play(lambda: _retry(operation, changed, self._by))
 
     async def resume(self, operation: int, value: str) -> bool:
         """Give a value (JSON text) to its next wait; False when it has ended or does not exist."""
-        return await self._play(_resume(operation, value, self._by))
+        return await self._play(lambda: _resume(operation, value, self._by))
 
-    async def _play(self, plan: Plan[T]) -> T:
-        answer = await self._engine.play(plan)
+    async def _play(self, plan: Callable[[], Plan[T]]) -> T:
+        """An operator is told when an answer is lost, and looks; the log of the operation says what landed."""
+        answer = await past_conflicts(lambda: self._engine.play(plan()))
         self._engine.notify()
         return answer
 

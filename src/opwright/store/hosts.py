@@ -31,13 +31,14 @@ class Hosts:
         )  # fmt: skip
         return int(rows[0]["id"])
 
-    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = ()) -> Renewal:
+    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = (), within: float | None = None) -> Renewal:
         """Renew a lease, and show what the workers do; with ``judge`` also mark as dead the hosts whose lease has lapsed.
 
-        The clock is the database's.
+        ``within``: judge only if its own renewal before this one is at most so many seconds old. The clock is the database's.
         """
+        age = None if within is None else round(within * SECOND)
         shown = msgspec.json.encode(workers).decode()
-        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge, workers=shown)
+        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge, workers=shown, within=age)
         return Renewal(bool(row["renewed"]), row["dead"], row["others"])
 
     async def stop(self, host: int) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
-from opwright.errors import OperationNotFound
+from opwright.errors import DuplicateRow, KeyTaken, OperationNotFound
+from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, Note, OnConflict, Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.store import submits
-from opwright.store.engine import Engine, Lane, Row
+from opwright.store.engine import Engine, Lane, Plan, Row
+from opwright.store.surely import surely
 
 Ending = tuple[OutcomeCode, str | None, str | None]
 
@@ -21,37 +24,78 @@ class Operations:
         self._engine = engine
 
     async def submit(self, operations: Sequence[NewOperation]) -> None:
-        """Write operations without keys in one transaction."""
+        """Write operations without keys in one transaction. Raises DuplicateRow, StoreUnavailable, StoreUncertain."""
+        await surely(lambda: self._write(operations), lambda: self._write_again(operations))
+        self._engine.notify()
+
+    async def _write(self, operations: Sequence[NewOperation]) -> None:
         if submits.is_plain(operations):
             (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
             await self._engine.run(step.name, **step.values)
         else:
             await self._engine.play(submits.submit(operations))
-        self._engine.notify()
+
+    async def _write_again(self, operations: Sequence[NewOperation]) -> None:
+        try:
+            await self._write(operations)
+        except DuplicateRow:
+            if not await self._stored(operations[0].id, partial(_is_this, operations[0])):
+                raise
 
     async def submit_keyed(self, operation: NewOperation, on_conflict: OnConflict) -> int:
         """Write one operation with a key; the id of the operation that holds it. Raises KeyTaken."""
-        winner = await self._engine.play(submits.submit_keyed(operation, on_conflict))
+        plan = lambda: submits.submit_keyed(operation, on_conflict)  # noqa: E731
+        winner = await self._play_new(operation.id, plan, partial(_is_this, operation))
         self._engine.notify()
         return winner
 
     async def cancel(self, operation: int, reason: str) -> str:
         """``cancelled``, ``asked`` (its host will) or ``nothing`` (it has ended, or does not exist)."""
-        answer = await self._engine.play(submits.cancel(operation, reason))
+        write = lambda: self._engine.play(submits.cancel(operation, reason))  # noqa: E731
+        answer = await surely(write, lambda: self._cancel_again(operation, reason))
         self._engine.notify()
         return answer
 
+    async def _cancel_again(self, operation: int, reason: str) -> str:
+        answer = await self._engine.play(submits.cancel(operation, reason))
+        if answer == "nothing" and (ending := (await self.ended([operation])).get(operation)) is not None:
+            return "cancelled" if (ending[0], ending[2]) == (OutcomeCode.CANCELLED, reason) else answer
+        return answer
+
     async def resume(self, operation: int, value: str) -> bool:
-        """Give a value (JSON text) to its next wait; False when it has ended or does not exist."""
+        """Give a value (JSON text) to its next wait; False when it has ended or does not exist.
+
+        Raises StoreUncertain when the answer is lost: a value that was given twice would answer two waits.
+        """
         found = await self._engine.play(submits.resume(operation, value))
         self._engine.notify()
         return found
 
     async def retry(self, operation: int) -> int:
         """Submit an ended operation once more; the new id. Raises OperationNotFound, InvalidOperation, KeyTaken."""
-        again = await self._engine.play(submits.retry(operation))
+        identifier = new_id()
+        plan = lambda: submits.retry(operation, identifier=identifier)  # noqa: E731
+        again = await self._play_new(identifier, plan, lambda row: bool(row["retry_of"] == operation))
         self._engine.notify()
         return again
+
+    async def _play_new(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
+        write = lambda: self._engine.play(plan())  # noqa: E731
+        return await surely(write, lambda: self._play_again(identifier, plan, is_ours))
+
+    async def _play_again(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
+        """It may have landed, and even ended: then it holds its key no more, and another one may."""
+        try:
+            winner = await self._engine.play(plan())
+        except (DuplicateRow, KeyTaken):
+            if await self._stored(identifier, is_ours):
+                return identifier
+            raise
+        return identifier if winner != identifier and await self._stored(identifier, is_ours) else winner
+
+    async def _stored(self, identifier: int, is_ours: Callable[[Row], bool]) -> bool:
+        """Whether it is there; one of another process, which may have drawn the same id, does not count."""
+        return any(is_ours(row) for row in await self._engine.run("stored", operation=identifier))
 
     async def children(self, operation: int) -> dict[int, str | None]:
         """What was submitted while an operation ran: ids, and their triggers."""
@@ -96,6 +140,10 @@ class Operations:
 def not_found(operation: int) -> OperationNotFound:
     """What to raise where there is no record of an operation, and will be none."""
     return OperationNotFound(f"there is no operation {operation}: never committed, or its record was swept")
+
+
+def _is_this(operation: NewOperation, row: Row) -> bool:
+    return (row["trigger"], row["inputs"]) == (operation.trigger, operation.inputs)
 
 
 def operation_of(row: Row) -> Operation:

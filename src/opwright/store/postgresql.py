@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from opwright.clock import Clock
 from opwright.errors import (
@@ -17,13 +17,17 @@ from opwright.errors import (
     ExtraMissing,
     OpwrightError,
     RowRefused,
+    StoreBusy,
     StoreConflict,
     StoreError,
+    StoreStarting,
     StoreUnavailable,
+    StoreUncertain,
 )
 from opwright.store.engine import Lane, Plan, Row, Rows
 from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
+from opwright.store.postgresql_address import SERVER_KEEPALIVES, Addresses, own_parameters
 from opwright.store.statements import POSTGRESQL, Part, load
 
 try:
@@ -35,8 +39,11 @@ T = TypeVar("T")
 OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
+PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more
+READ_ONLY = "25006"
+CLOSE_SECONDS = 2.0
+MIGRATION_SECONDS = 3600.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
 # sorts them, right for so few rows, is kept and used when there are millions.
 # The fence is a row, so read committed is enough, whatever the database's default makes of other programs.
@@ -47,6 +54,9 @@ _SETTINGS = {
     "application_name": "opwright",
     "jit": "off",
     "default_transaction_isolation": "read committed",
+    # What a host that is frozen or gone has left behind must not keep its locks.
+    "statement_timeout": f"{STATEMENT_SECONDS:g}s",
+    "idle_in_transaction_session_timeout": f"{STATEMENT_SECONDS:g}s",
 }
 _ISOLATION = "read_committed"
 
@@ -98,8 +108,13 @@ class _Lane:
         """Close what is free now, and what is in use when it comes back."""
         self._closed = True
         free, self._free = self._free, []
+        await asyncio.gather(*(connection.close() for connection in free))
+
+    def renew(self) -> None:
+        """Give up what is free: the next connections are made anew, perhaps to another server."""
+        free, self._free = self._free, []
         for connection in free:
-            await connection.close()
+            connection.discard()
 
 
 class _Connection:
@@ -138,7 +153,7 @@ class _Connection:
 
     async def close(self) -> None:
         with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
-            await self.raw.close(timeout=2)
+            await self.raw.close(timeout=CLOSE_SECONDS)
 
 
 class PostgresEngine:
@@ -154,11 +169,12 @@ class PostgresEngine:
     def __init__(self, url: str, clock: Clock, schema: str = "opwright") -> None:
         if asyncpg is None:
             raise ExtraMissing("asyncpg", "postgres")
-        self.url, own = _own_parameters(url)
+        self.url, own = own_parameters(url)
         self.clock = clock
         self.schema = own.get("schema", schema)
         self.pooled = own.get("pooled", "false").lower() in ("true", "1", "yes", "on")
         self.listen_url = own.get("listen_url", None if self.pooled else self.url)
+        self._addresses = Addresses(self.url)
         self.statements = load(POSTGRESQL, self.schema)
         self.channel = f"opwright_{self.schema}"
         self.ends_channel, self.waits_channel = f"{self.channel}_ends", f"{self.channel}_waits"
@@ -184,8 +200,7 @@ class PostgresEngine:
             await self._notifier.close()
             await self._ends_notifier.close()
         lanes, self._lanes = self._lanes, {}
-        for lane in lanes.values():
-            await lane.close()
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
     def abandon(self) -> None:
         """Close the sockets; the server notices."""
@@ -195,9 +210,26 @@ class PostgresEngine:
 
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement: a transaction of its own."""
-        part = self.statements[name].parts[0]
+        statement, given = self.statements[name], self.values(values)
+        try:
+            return await self._fetch(statement.parts[0], lane, given)
+        except (StoreConflict, StoreUncertain) as error:
+            if not (statement.reads_only or isinstance(error, StoreConflict)):
+                raise
+        return await self._fetch_again(statement.parts[0], lane, given)
+
+    async def _fetch(self, part: Part, lane: Lane, values: dict[str, Any]) -> Rows:
         async with self._translated(), self._lane(lane).connection() as connection, self._pinned(connection):
-            return await connection.fetch(part, self.values(values))
+            return await connection.fetch(part, values)
+
+    async def _fetch_again(self, part: Part, lane: Lane, values: dict[str, Any]) -> Rows:
+        """What was rolled back by a conflict, or only asked: by a connection that had died while nobody used it."""
+        for pause in PAUSES:
+            try:
+                return await self._fetch(part, lane, values)
+            except StoreConflict:
+                await asyncio.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311 - jitter, not a secret
+        return await self._fetch(part, lane, values)
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction."""
@@ -244,12 +276,12 @@ class PostgresEngine:
 
     async def connect(self, lane: Lane) -> _Connection:
         """A new connection for a lane. Raises StoreUnavailable."""
+        settings = {} if self.pooled else dict(SERVER_KEEPALIVES)
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
-            return _Connection(await _connected(self.url, command_timeout=None), prepares=False)
-        settings = {} if self.pooled else dict(_SETTINGS)
-        if lane is Lane.CLAIM and not self.pooled:
-            settings["synchronous_commit"] = "off"
-        raw = await _connected(self.url, server_settings=settings)
+            return _Connection(await self._addresses.connect(command_timeout=None, settings=settings), prepares=False)
+        if not self.pooled:
+            settings |= _SETTINGS | ({"synchronous_commit": "off"} if lane is Lane.CLAIM else {})
+        raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS, settings=settings)
         if lane is Lane.CONTROL:
             self.senders = {raw.get_server_pid()}
         return _Connection(raw, prepares=not self.pooled)
@@ -257,7 +289,8 @@ class PostgresEngine:
     async def listen(self, channels: dict[str, Callable[..., None]]) -> Any:
         """A connection of its own that calls a function for each notification on a channel."""
         async with self._translated():
-            raw = await _connected(self.listen_url)
+            addresses = Addresses(self.listen_url or self.url)
+            raw = await addresses.connect(command_timeout=STATEMENT_SECONDS, settings={})
             try:
                 for channel, callback in channels.items():
                     await raw.add_listener(channel, callback)
@@ -275,7 +308,8 @@ class PostgresEngine:
                 applied = await self._applied(raw)
                 steps = missing(migrations(POSTGRESQL, self.schema), applied, upgrade=upgrade)
                 for step in steps:
-                    await raw.execute(";".join(step.statements))
+                    await raw.execute("set local statement_timeout = 0")
+                    await raw.execute(";".join(step.statements), timeout=MIGRATION_SECONDS)
                     record = f"insert into {self.schema}.migrations values ($1, $2, $3)"
                     await raw.execute(record, step.version, step.name, self.clock.now())
         return [step.version for step in steps]
@@ -321,38 +355,29 @@ class PostgresEngine:
         try:
             yield
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+            if getattr(error, "sqlstate", None) == READ_ONLY:  # not this connection alone: another server takes the writes now
+                for lane in self._lanes.values():
+                    lane.renew()
             raise translate(error) from error
 
     async def _send_notification(self, channel: str) -> None:
         await self.run("notify", Lane.CONTROL, channel=channel)
 
 
-async def _connected(url: str | None, *, command_timeout: float | None = STATEMENT_SECONDS, **settings: Any) -> Any:
-    """A connection of the driver. Raises StoreUnavailable, which says what to look at."""
-    try:
-        return await asyncpg.connect(
-            url, statement_cache_size=0, command_timeout=command_timeout, timeout=CONNECT_SECONDS, **settings
-        )
-    except asyncpg.ProtocolViolationError as error:
-        hint = "; behind PgBouncer add ?pooled=true to the address" if "startup parameter" in str(error) else ""
-        raise StoreUnavailable(f"PostgreSQL refused the connection: {error}{hint}") from error
-    except (OSError, TimeoutError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise StoreUnavailable(f"PostgreSQL cannot be reached ({reason}): does it run, and is its address right?") from error
-
-
 def _harmless(error: BaseException) -> bool:
     """Whether the connection is as good as before: a plan refused, or the server refused one statement."""
     if isinstance(error, OpwrightError):
         return True
-    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration changed what its statements return
-        return False
     return isinstance(error, asyncpg.PostgresError) and not _is_gone(error.sqlstate or "")
 
 
 def _is_gone(state: str) -> bool:
-    """08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only."""
-    return state[:2] in ("08", "53") or state[:3] == "57P" or state == "25006"
+    """Whether the server will not use this connection again, or should not.
+
+    08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only, 25P03 idle for too
+    long, 0A000 a plan that a migration has made stale, 26000 a statement that a pooler has forgotten.
+    """
+    return state[:2] in ("08", "53") or state[:3] == "57P" or state in ("25006", "25P03", "0A000", "26000")
 
 
 def translate(error: Exception) -> StoreError:
@@ -361,26 +386,20 @@ def translate(error: Exception) -> StoreError:
         return error
     text = f"{type(error).__name__}: {error}"
     state = getattr(error, "sqlstate", None) or ""
-    if state == "23505":
-        return DuplicateRow(text)
-    if state[:2] in ("22", "23", "54"):  # data, constraint, limit: the row's own fault
-        return RowRefused(text)
-    if state in ("40001", "40P01") or isinstance(error, asyncpg.InvalidCachedStatementError):
+    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration changed what it returns: it is planned anew
         return StoreConflict(text)
-    if _is_gone(state) or not isinstance(error, asyncpg.PostgresError):
-        return StoreUnavailable(text)
-    return StoreError(text)
+    kind = next((_KINDS[start] for start in (state, state[:3], state[:2]) if start in _KINDS), StoreError)
+    if kind is StoreUncertain or not isinstance(error, asyncpg.PostgresError):
+        return StoreUncertain(f"the connection to the database broke ({text.rstrip(': ')})")
+    return kind(text)
 
 
-def _own_parameters(url: str) -> tuple[str, dict[str, str]]:
-    """The address for the driver, and the parameters that are ours."""
-    parts = urlsplit(url)
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"the address has a wrong port: {error}") from None
-    pairs = parse_qsl(parts.query)
-    own = {key: value for key, value in pairs if key in ("schema", "pooled", "listen_url")}
-    rest = urlencode([(key, value) for key, value in pairs if key not in own])
-    scheme = "postgresql"
-    return urlunsplit((scheme, parts.netloc, parts.path, rest, parts.fragment)), own
+_KINDS: dict[str, type[StoreError]] = {
+    "23505": DuplicateRow,
+    **dict.fromkeys(("22", "23", "54"), RowRefused),  # data, constraint, limit: the row's own fault
+    **dict.fromkeys(("40001", "40P01"), StoreConflict),
+    **dict.fromkeys(("57014", "55P03"), StoreBusy),  # cancelled, or waited too long for a lock
+    "57P03": StoreStarting,
+    **dict.fromkeys(("08", "57P"), StoreUncertain),
+    **dict.fromkeys(("53", "25006", "25P03", "0A000", "26000"), StoreUnavailable),
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError
+from opwright.service import Outage
 from opwright.store.engine import Engine
 from opwright.store.hosts import Hosts
 from opwright.store.operations import Operations
@@ -19,6 +20,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.outage = Outage()  # what all services on this store tell of it together
         self.operations = Operations(engine)
         self.queue = Queue(engine)
         self.queues = Queues(engine)

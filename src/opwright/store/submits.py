@@ -150,8 +150,10 @@ def resume(operation: int, value: str) -> Plan[bool]:
     return True
 
 
-def retry(operation: int, changed: NewOperation | None = None) -> Plan[int]:
+def retry(operation: int, changed: NewOperation | None = None, identifier: int | None = None) -> Plan[int]:
     """Submit an ended operation once more, as it was, or with the inputs (and the lane) of a draft; the new id.
+
+    Whoever may have to send it again gives the new one its ``identifier``.
 
     Raises OperationNotFound, InvalidOperation, KeyTaken.
     """
@@ -162,7 +164,7 @@ def retry(operation: int, changed: NewOperation | None = None) -> Plan[int]:
     if not row["ended"]:
         raise InvalidOperation(f"operation {operation} has not ended: cancel it first, or wait", field="operation")
     again = NewOperation(
-        new_id(), row["trigger"], row["queue"], row["inputs"], row["priority"], options=row["options"],
+        identifier or new_id(), row["trigger"], row["queue"], row["inputs"], row["priority"], options=row["options"],
         submitter=row["submitter"], retry_of=operation, key=row["key"],
         lane=row["lane"], capacity=row["capacity"], period=row["period"],
     )  # fmt: skip

@@ -7,6 +7,10 @@ select operation from opwright.operation_keys where trigger = :trigger and key =
 select (select count(*) from opwright.operations where id = :operation) as known,
   (select count(*) from opwright.outcomes where operation = :operation) as ended
 
+-- name: stored
+-- What was written under an id: whether it is what a submit meant to write, whose answer was lost.
+select trigger, cast(inputs as text) as inputs, retry_of from opwright.operations where id = :operation
+
 -- name: operation
 -- One operation as people see it, with its status computed by the view.
 select {overview} from opwright.overview v where v.id = :operation

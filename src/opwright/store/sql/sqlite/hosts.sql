@@ -1,7 +1,9 @@
 -- name: renew
--- Renew the lease; judge others only when asked to (`judge`). renewed = 0: this host has been taken over.
+-- Renew the lease; judge others only when asked to (`judge`), and if ours was last renewed `within` so many microseconds: what kept
+-- this statement waiting may have kept theirs too. renewed = 0: this host has been taken over.
 update opwright.hosts set state = 2
-where :judge and state = 1 and id <> :host and renewed + lease < {now};
+where :judge and state = 1 and id <> :host and renewed + lease < {now}
+  and (:within is null or (select renewed from opwright.hosts where id = :host) + :within >= {now});
 update opwright.hosts set renewed = {now}, workers = :workers where id = :host and state = 1;
 select (select count(*) from opwright.hosts where id = :host and state = 1) as renewed,
   (select count(*) from opwright.hosts h where state = 2

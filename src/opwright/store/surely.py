@@ -1,0 +1,56 @@
+"""Writes that are sent again: rolled back by a conflict, or answered by nobody because the connection broke.
+
+What was sent may have been committed, may still be under way, or may be lost. Sending it once more under the same ids settles
+that: the database lets the second wait for the first and then refuses it as a duplicate, or takes it. Rejected: looking
+whether it is there, for what is still under way is not there yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable, StoreUncertain
+from opwright.service import backoff_pause
+
+T = TypeVar("T")
+MOST_CONFLICTS = 5
+SECONDS = 30.0  # after which a lost answer is told to the caller
+
+
+async def surely(write: Callable[[], Awaitable[T]], repeat: Callable[[], Awaitable[T]]) -> T:
+    """``write``, again after a conflict; after a lost answer ``repeat``, until the database says what became of it.
+
+    ``repeat`` must find what the write has left behind. Raises StoreUncertain when the database stays away for 30 seconds.
+    """
+    try:
+        return await past_conflicts(write)
+    except StoreUncertain as error:
+        lost = error
+    return await _settled(repeat, lost)
+
+
+async def past_conflicts(write: Callable[[], Awaitable[T]]) -> T:
+    """``write``, again while the database rolls it back because of a conflict, a few times. Raises StoreConflict."""
+    for tries in range(1, MOST_CONFLICTS):
+        try:
+            return await write()
+        except StoreConflict:
+            await asyncio.sleep(backoff_pause(tries))
+    return await write()
+
+
+async def _settled(repeat: Callable[[], Awaitable[T]], lost: StoreUncertain) -> T:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SECONDS
+    tries = 0
+    while True:
+        try:
+            return await past_conflicts(repeat)
+        except (StoreUnavailable, StoreBusy) as error:
+            tries += 1
+            pause = backoff_pause(tries)
+            if loop.time() + pause > deadline:
+                raise StoreUncertain(f"{lost}; the database stayed away for {SECONDS:g} s, so it may be stored or not") from error
+            await asyncio.sleep(pause)

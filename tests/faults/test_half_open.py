@@ -1,0 +1,104 @@
+"""A connection that nobody ends, and on which nothing comes any more: of LISTEN, and of every other part."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from opwright.watch import postgresql as watch
+from tests.kit.application import Application
+from tests.kit.processes import HostProcess
+from tests.kit.tables import ALIVE, Tables
+from tests.kit.waiting import eventually
+from tests.kit.wire import Wire, wire_to
+
+NEVER = 60.0  # seconds: the heartbeat of a host that has to be told
+
+
+@pytest.fixture
+def database_url(postgres_database: str) -> str:
+    return postgres_database
+
+
+@pytest.fixture
+async def wire(database_url: str) -> AsyncIterator[Wire]:
+    async with wire_to(database_url) as wire:
+        yield wire
+
+
+@contextmanager
+def running(url: str, folder: Path, **settings: float) -> Iterator[HostProcess]:
+    given = {"lease": 6.0, "renew": 0.5, "heartbeat": 0.5, **settings}
+    with HostProcess(url, folder, workers=1, **given) as host:  # type: ignore[arg-type]
+        yield host
+
+
+@pytest.mark.fault("F25", "F26")
+async def test_a_deaf_listener_is_found_and_replaced(application: Application, wire: Wire, tables: Tables) -> None:
+    """It sends itself a notification now and then; the one that does not come tells. What came meanwhile is caught up with."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "PROBE_PERIOD", 0.3)
+        patch.setattr(watch, "ECHO_SECONDS", 0.3)
+        through = Application(wire.url(tables.url))
+        async with application.ops, through.ops.host(pool="inline", heartbeat=NEVER, lease=120, renew=30):
+            assert await (await application.double.submit(1)).result(20) == 2
+            (line,) = wire.silence(b"opwright_echo_")
+            handle = await application.double.submit(2)  # its notification is swallowed
+            assert await handle.result(20) == 4
+            await eventually(lambda: any(b"opwright_echo_" in other.said for other in wire.lines if other is not line))
+            assert await (await application.double.submit(3)).result(20) == 6
+
+
+@pytest.mark.fault("F27")
+async def test_without_any_notification_everything_is_done_all_the_same(
+    application: Application, wire: Wire, tables: Tables, tmp_path: Path
+) -> None:
+    """The heartbeat is underneath."""
+    with running(wire.url(tables.url), tmp_path, heartbeat=0.3) as host:
+        await host.ready()
+        await host.event("watcher.connected")
+        await eventually(lambda: any(b"opwright_echo_" in line.said for line in wire.lines))
+        wire.silence(b"opwright_echo_")
+        async with application.ops:
+            for number in range(3):
+                assert await (await application.double.submit(number)).result(20) == 2 * number
+        assert host.events("watcher.deaf") == []  # nobody has noticed yet, and nothing has waited for it
+
+
+@pytest.mark.fault("F34")
+async def test_a_renewal_that_is_swallowed_costs_no_lease(
+    application: Application, wire: Wire, tables: Tables, tmp_path: Path
+) -> None:
+    """It is given up in time for another one on a connection of its own; nobody takes the host over."""
+    with (
+        running(wire.url(tables.url), tmp_path) as host,
+        HostProcess(tables.url, tmp_path, "judge", workers=1, lease=6, renew=0.5) as judge,
+    ):
+        await host.ready()
+        await judge.ready()
+        await eventually(lambda: any(b"opwright" in line.said for line in wire.lines))
+        swallowed = wire.silence(b"workers")
+        assert swallowed
+        await host.event("outage.ended", seconds=20)
+        async with application.ops:
+            many = await application.double.submit_many([(number,) for number in range(20)])
+            assert [await one.result(20) for one in many] == [2 * number for number in range(20)]
+        assert await tables.hosts() == {host.id: ALIVE, judge.id: ALIVE}
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F34")
+async def test_every_statement_that_is_swallowed_is_given_up(
+    application: Application, wire: Wire, tables: Tables, tmp_path: Path
+) -> None:
+    """Claims and ends too: each within its time limit, and what was claimed or ended meanwhile is settled then."""
+    with running(wire.url(tables.url), tmp_path) as host:
+        await host.ready()
+        async with application.ops:
+            assert await (await application.double.submit(1)).result(20) == 2
+            assert len(wire.silence()) >= 3
+            handle = await application.double.submit(2)
+            assert await handle.result(50) == 4
+        assert len(host.events("host.registered")) == 1
+    assert await tables.attempts() == {(1, 1): 2}
