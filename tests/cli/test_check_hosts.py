@@ -87,7 +87,7 @@ def test_a_forgotten_pause_is_doubtful(shell: Shell) -> None:
 
 
 async def test_slots_of_what_has_ended_are_wrong(sqlite_path: Path) -> None:
-    """There must be none. Made by hand here."""
+    """And of what has been swept since. There must be none. Made by hand here."""
     url = f"sqlite:///{sqlite_path}"
     store = Store(engine_for(url, SystemClock()))
     await store.open()
@@ -95,8 +95,12 @@ async def test_slots_of_what_has_ended_are_wrong(sqlite_path: Path) -> None:
     with closing(sqlite3.connect(sqlite_path)) as file, file:
         file.execute("insert into opwright_outcomes (operation, ended, status, attempt) values (77, 1, 1, 1)")
         file.execute(
-            "insert into opwright_slots (lane, number, operation) values ('trigger slow', 1, 77), ('trigger slow', 2, 78)"
+            "insert into opwright_operations (id, created, priority, trigger, queue, inputs) values (78, 1, 0, 'slow', 'q', '{}')"
+        )
+        file.execute(
+            "insert into opwright_slots (lane, number, operation) "
+            "values ('trigger slow', 1, 77), ('trigger slow', 2, 78), ('trigger slow', 3, 79)"
         )
     found = (await findings(Client(url, SystemClock(), "opwright")))["limit trigger slow"]
     assert found.verdict is Verdict.WRONG
-    assert found.text == "slots are held by operations that have ended: 77"
+    assert found.text == "slots are held by operations that have ended: 77, 79"
