@@ -50,6 +50,7 @@ async def test_an_empty_database_is_installed_without_asking(store: Store) -> No
     assert await store.engine.migrate() == []
 
 
+@pytest.mark.fault("F66")
 async def test_many_processes_may_start_on_an_empty_database_at_once(open_store: OpenStore) -> None:
     """Whoever comes first installs, the others wait for it and find all done (F66)."""
     opened = await promptly(asyncio.gather(*(open_store() for _ in range(8)), return_exceptions=True))

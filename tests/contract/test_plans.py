@@ -102,6 +102,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 Plans = dict[tuple[str, str, str], str]
 
 
+@pytest.mark.fault("F58")
 def test_a_claim_walks_the_key_in_its_order(plans: Plans, statistics: str, kind: str) -> None:
     """Claiming reads the head of `ready_pkey` and stops at its limit: no sort, no scan, no join that could overrun."""
     plan = plans["claim", statistics, kind]
@@ -125,6 +126,7 @@ def test_a_settle_finds_its_claims_by_key_and_fences_them_by_hash(plans: Plans, 
         assert wrong not in plan
 
 
+@pytest.mark.fault("F58")
 def test_promotion_goes_by_due_time(plans: Plans, statistics: str, kind: str) -> None:
     """What is due is the head of an index, however much is not due yet."""
     plan = plans["promote", statistics, kind]

@@ -43,9 +43,10 @@ def marked_tests() -> dict[int, list[str]]:
     """Every test that bears the marker, by the number of its fault."""
     found = defaultdict(list)
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            for number in faults_of(node) if isinstance(node, Function) else ():
-                found[number].append(f"{file.relative_to(ROOT)}::{node.name}")
+        functions = (node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, Function))
+        for function in functions:
+            for number in faults_of(function):
+                found[number].append(f"{file.relative_to(ROOT)}::{function.name}")
     return found
 
 

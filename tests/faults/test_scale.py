@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -63,7 +64,7 @@ async def stores(postgres_server: PostgresServer) -> AsyncIterator[tuple[Store, 
         yield both[0], both[1]
 
 
-async def raw_of(store: Store) -> "object":
+async def raw_of(store: Store) -> Any:
     """A connection as claims have it, past the store."""
     assert isinstance(store.engine, PostgresEngine)
     return (await store.engine.connect(Lane.CLAIM)).raw
@@ -84,7 +85,7 @@ async def touched(store: Store, name: str) -> int:
     part = load(POSTGRESQL, "opwright")[name].parts[0]
     arguments = ", ".join(ASKED[name][parameter] for parameter in part.parameters)
     await raw.execute(f"prepare probe as {part.sql}")
-    pages = []
+    pages: list[int] = []
     for _ in range(3):  # the first one warms the catalogue
         await raw.execute("begin")
         call = f"execute probe ({arguments})" if part.parameters else "execute probe"

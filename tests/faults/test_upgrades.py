@@ -63,7 +63,8 @@ class Load:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert not self._task.done(), await self._task
+        if self._task.done():
+            self._task.result()
         self._task.cancel()
         await asyncio.wait([self._task])
 

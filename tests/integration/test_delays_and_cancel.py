@@ -257,6 +257,7 @@ def stranger() -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # it takes two looks of the housekeeping: 10 s
+@pytest.mark.fault("F67")
 async def test_a_trigger_that_no_host_knows_ends_failed(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:
@@ -285,6 +286,7 @@ async def test_a_trigger_that_no_host_knows_ends_failed(
         assert await tables.attempts() == {(1, 1): 3, (2, 0): 1}
 
 
+@pytest.mark.fault("F67")
 async def test_a_host_claims_only_what_it_knows(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """What it does not know stays untouched, keeps nothing else from being done, and goes to the first host that knows it."""
     async with application.ops:

@@ -111,6 +111,7 @@ async def test_nothing_is_handled_until_a_host_is_started(application: Applicati
 
 
 @pytest.mark.parametrize("pool", ["process", "inline"])
+@pytest.mark.fault("F70")
 async def test_a_claim_that_is_on_its_way_goes_back_too(
     application: Application, tables: Tables, monkeypatch: pytest.MonkeyPatch, pool: Literal["process", "inline"]
 ) -> None:

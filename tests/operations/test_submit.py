@@ -661,6 +661,7 @@ async def test_nothing_is_seen_before_the_commit_and_all_after_it(shop: Opwright
     assert await keyed.status() is Status.PENDING
 
 
+@pytest.mark.fault("F71")
 async def test_a_key_that_is_taken_leaves_the_callers_transaction_usable(shop: Opwright, caller: Caller) -> None:
     """KeyTaken is the application's to handle: it goes on in the same transaction, and all its work lands."""
     trigger = shop.operation(double)

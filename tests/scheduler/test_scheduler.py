@@ -637,6 +637,7 @@ async def test_a_doubt_takes_nothing_from_what_is_really_held(store: Store, cloc
     assert await status(store, running) is Status.PROCESSING
 
 
+@pytest.mark.fault("F68")
 async def test_a_row_that_cannot_be_read_stops_nobody(store: Store, clock: TurnedClock) -> None:
     """Options that no program can read (a newer one wrote them, a hand edited them): the others are still carried out."""
     host = await bench(store, clock, slots=10)

@@ -298,6 +298,7 @@ def test_a_disk_that_fails_means_unavailable(name: str) -> None:
     assert isinstance(translate(error), StoreUnavailable)
 
 
+@pytest.mark.fault("F74")
 async def test_files_are_not_left_open(sqlite_path: Path, clock: TurnedClock) -> None:
     """A closed store holds no descriptor of its file."""
     store = Store(engine_for(f"sqlite:///{sqlite_path}", clock))

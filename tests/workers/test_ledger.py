@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def test_nothing_waits_behind_a_slow_one() -> None:
     assert not filled(1, 1, quick=False).room(ahead=50)
 
 
+@pytest.mark.fault("F43")
 def test_a_clock_that_was_set_back_hides_nothing_that_is_stuck() -> None:
     """It seems to begin in the future; nobody knows since when it runs, so nothing waits behind it."""
     ledger = filled(1, 2, quick=True)
