@@ -306,13 +306,14 @@ async def test_only_hosts_gone_long_enough_are_forgotten(store: Store, host: Mem
 
 
 async def test_a_dead_host_with_claims_is_not_forgotten(store: Store, host: Member, rival: Member, clock: TurnedClock) -> None:
-    """As long as something stands in its name, its row stays, or nobody would ever take it over."""
+    """As long as something stands in its name, its row stays: who looks at the claim is to see whose it is."""
     await submit(store)
     await host.take()
     await judge(rival, clock)
     clock.turn(10_000)
     await rival.renew()
     await store.hosts.forget(60)
+    assert [row.id for row in await store.hosts.all()] == [host.id, rival.id]
     assert len(await rescue(rival)) == 1
     await store.hosts.forget(60)
     assert [row.id for row in await store.hosts.all()] == [rival.id]
