@@ -18,6 +18,7 @@ from tests.servers import PostgresServer
 T = TypeVar("T")
 LOOK = 0.05  # seconds
 CONNECTIONS = 3  # that are cut at once, at most
+LOOKS = 50
 SESSIONS = """
 select pid from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
@@ -100,7 +101,7 @@ class Nemesis:
         try:
             connection = await asyncpg.connect(self._url)
             try:
-                sessions = [row["pid"] for row in await connection.fetch(SESSIONS, fault.mode == "busy")]
+                sessions = await _sessions(connection, busy=fault.mode == "busy")
                 cut = chance.sample(sessions, min(len(sessions), chance.randint(1, CONNECTIONS)))
                 await connection.execute("select pg_terminate_backend(pid) from unnest($1::integer[]) as pid", cut)
             finally:
@@ -137,6 +138,14 @@ class Nemesis:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
         return ", ".join(str(process.pid) for process in processes)
+
+
+async def _sessions(connection: asyncpg.Connection, *, busy: bool) -> list[int]:
+    """Server processes, by their ids. A statement is short, so who is to be met busy is looked for more than once."""
+    for _ in range(LOOKS):
+        if sessions := [row["pid"] for row in await connection.fetch(SESSIONS, busy)]:
+            return sessions
+    return []
 
 
 def _pick(among: list[T], draw: float) -> T | None:
