@@ -72,6 +72,16 @@ async def test_a_program_that_fails_is_quoted(program: Program) -> None:
         await program.step("fill", 1)
 
 
+async def test_what_is_waited_for_in_vain_is_told_with_the_last_words_of_the_worker(program: Program) -> None:
+    async def wait_in_vain() -> None:
+        async with program.working() as worker:  # there is no queue yet
+            await worker.wait()
+            await until(lambda: False, seconds=1, what="rain")
+
+    with pytest.raises(ProgramFailed, match=r"waited 1 s for rain; its worker said: .*FileNotFoundError"):
+        await wait_in_vain()
+
+
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_every_peer_has_a_program_and_its_row_of_settings_in_the_documentation(peer: Peer) -> None:
     suffix = "mjs" if peer.runtime == "node" else "py"
