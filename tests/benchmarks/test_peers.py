@@ -15,7 +15,7 @@ from benchmarks.__main__ import main
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measure, chosen, rate
 from benchmarks.patience import until
-from benchmarks.peers.environments import ROOT, Unavailable, python
+from benchmarks.peers.environments import ROOT, Unavailable
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.running import Program, ProgramFailed
 from benchmarks.peers.table import BY_NAME, PEERS
@@ -129,8 +129,3 @@ def test_a_failure_ends_no_run_but_counts_where_it_is_opwrights(session: Session
     session.measure([Measure(fails, ("drain.one",), (), once=False, peer=peer)])
     assert session.left_out == {"drain.one": "ProgramFailed: drain: it said no"}
     assert session.failed == failed
-
-
-def test_a_python_that_is_nowhere_is_named() -> None:
-    with pytest.raises(Unavailable, match=r"there is no Python 4\.0 or newer here"):
-        python("nowhere", (), (4, 0))
