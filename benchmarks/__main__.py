@@ -18,7 +18,7 @@ from benchmarks.session import Session
 
 __all__ = ["floors", "measures", "peers_measures"]
 
-WIDTH = 150  # a table that wraps cannot be compared with another one
+WIDTH = 160  # a table that wraps cannot be compared with another one
 BROKEN_OFF = 130  # what shells say of a program that Ctrl-C ended
 
 

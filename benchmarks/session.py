@@ -68,10 +68,15 @@ class Session:
                 self.figures[figure.name] = figure.joined(self.figures.get(figure.name))
         except Unavailable as why:
             self.left_out[one.peer or one.yields[0]] = str(why)
+        except TimeoutError as late:
+            self._failed(one, str(late) or f"not over after {LIMIT} s")
         except Exception as error:  # noqa: BLE001 - one that fails must not end a run of half an hour
-            self.left_out[one.yields[0]] = f"{type(error).__name__}: {error}"
-            self.failed = self.failed or one.peer is None
+            self._failed(one, f"{type(error).__name__}: {error}")
         return time.monotonic() - started
+
+    def _failed(self, one: Measure, why: str) -> None:
+        self.left_out[one.yields[0]] = why
+        self.failed = self.failed or one.peer is None
 
     def _left_out(self, one: Measure) -> bool:
         return one.yields[0] in self.left_out or one.peer in self.left_out

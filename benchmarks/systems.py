@@ -14,8 +14,8 @@ COLUMNS = {
     "bulk": "bulk submit /s",
     "single": "single submit /s",
     "pickup": "pick-up p50 / p95 / p99 ms",
-    "cpu": "idle % of a core",
-    "transactions": "idle transactions /s",
+    "cpu": "idle %",
+    "transactions": "idle tx /s",
 }
 
 
@@ -37,21 +37,21 @@ OWN = (
         "drain": "drain.postgresql.inline", "bulk": "submit.bulk.postgresql", "single": "submit.single.postgresql",
         "pickup": "pickup.postgresql.apart"}),
     System("Opwright, one process, 1,000 slots", "opwright", {"drain": "drain.postgresql.inline_tuned"}),
-    System("Opwright, two worker processes", "opwright", {
+    System("Opwright, worker processes", "opwright", {
         "drain": "drain.postgresql.workers", "pickup": "pickup.postgresql.workers", "cpu": "idle.postgresql.cpu",
         "transactions": "idle.postgresql.transactions"}),
-    System("Opwright, two worker processes, 1,000 slots each", "opwright", {"drain": "drain.postgresql.workers_tuned"}),
+    System("Opwright, worker processes, 1,000 slots", "opwright", {"drain": "drain.postgresql.workers_tuned"}),
     System("Opwright on SQLite", "opwright", {
         "drain": "drain.sqlite.inline", "bulk": "submit.bulk.sqlite", "single": "submit.single.sqlite",
         "pickup": "pickup.sqlite.apart", "cpu": "idle.sqlite.cpu"}),
 )  # fmt: skip
 FLOORS = (
-    System("floor: PostgreSQL by its driver", "floor", {
+    System("floor: PostgreSQL driver", "floor", {
         "drain": "floor.postgresql.queue", "bulk": "floor.postgresql.copy", "single": "floor.postgresql.insert.1",
         "pickup": "floor.postgresql.pickup"}),
-    System("floor: one table by pgbench", "floor", {"drain": "floor.postgresql.pgbench"}),
-    System("floor: NOTIFY heard", "floor", {"pickup": "floor.postgresql.notify"}),
-    System("floor: one SQLite table by its driver", "floor", {
+    System("floor: pgbench, one table", "floor", {"drain": "floor.postgresql.pgbench"}),
+    System("floor: NOTIFY", "floor", {"pickup": "floor.postgresql.notify"}),
+    System("floor: SQLite driver, one table", "floor", {
         "drain": "floor.sqlite.kept", "bulk": "floor.sqlite.bulk", "single": "floor.sqlite.insert",
         "pickup": "floor.sqlite.pickup"}),
 )  # fmt: skip

@@ -16,7 +16,7 @@ HUEY = Peer(
         "backoff": 1.0,
     },
     page="https://huey.readthedocs.io/en/latest/consumer.html",
-    unequal="synchronous=NORMAL; a task is deleted before it runs, so a crash loses it; no results kept; no bulk submit",
+    unequal="synchronous=OFF; a task is deleted before it runs, so a crash loses it; no results kept; no bulk submit",
     jobs=10_000,
     bulk=False,
     unended="select count(*) from task",

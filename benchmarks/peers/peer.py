@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A system of a pinned version, with the settings that its documentation recommends where speed counts.
+    """A system of a pinned version, with settings that its documentation recommends or describes where speed counts.
 
     ``settings`` is what its program gets, so the table of settings cannot tell anything else than what was measured.
     """

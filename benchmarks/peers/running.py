@@ -46,19 +46,29 @@ class Program:
         return cls(peer, url, tuple(await asyncio.to_thread(command, peer)), {**os.environ, **told}, journal, BUILD)
 
     async def step(self, name: str, count: int = 0) -> Any:
-        """Run one step to its end; what it says on its last line. Raises ProgramFailed, TimeoutError."""
+        """Run one step to its end; what it says on its last line. Raises ProgramFailed."""
         async with self._started(name, count) as process:
             assert process.stdout
-            said = await asyncio.wait_for(process.stdout.read(), STEP)
-            if await process.wait():
-                raise ProgramFailed(f"{name} of {self.peer.name}: {self._complaint(name)}")
+            try:  # communicate() would end the input, and with it the program
+                said = await asyncio.wait_for(process.stdout.read(), STEP)
+            except TimeoutError:
+                raise ProgramFailed(f"{name} of {self.peer.name} was not over after {STEP} s") from None
+            await process.wait()
+        if process.returncode:
+            raise ProgramFailed(f"{name} of {self.peer.name}: {self._complaint(name)}")
         return json.loads(said.decode().strip().rpartition("\n")[2])
 
     @asynccontextmanager
     async def working(self, count: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A worker that tells the first and the last of so many jobs, or of each job when it began."""
-        async with self._started("work", count) as process:
-            yield process
+        """A worker that tells the first and the last of so many jobs, or of each job when it began.
+
+        What was waited for in vain is told with the worker's last words, as ProgramFailed.
+        """
+        try:
+            async with self._started("work", count) as process:
+                yield process
+        except TimeoutError as vain:
+            raise ProgramFailed(f"{vain}; its worker said: {self._complaint('work')}") from vain
 
     def told(self) -> list[tuple[str, float]]:
         """What the worker told so far: labels and seconds by the clock of all processes."""
@@ -70,7 +80,7 @@ class Program:
         with self._log(name).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *self.command, name, str(count), cwd=ROOT, env=self.environment, start_new_session=True,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+                stdin=asyncio.subprocess.PIPE, stdout=log if name == "work" else asyncio.subprocess.PIPE, stderr=log,
             )  # fmt: skip
         try:
             yield process

@@ -15,7 +15,7 @@ from benchmarks.__main__ import main
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measure, chosen, rate
 from benchmarks.patience import until
-from benchmarks.peers.environments import ROOT, Unavailable, python
+from benchmarks.peers.environments import ROOT, Unavailable
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.running import Program, ProgramFailed
 from benchmarks.peers.table import BY_NAME, PEERS
@@ -72,6 +72,16 @@ async def test_a_program_that_fails_is_quoted(program: Program) -> None:
         await program.step("fill", 1)
 
 
+async def test_what_is_waited_for_in_vain_is_told_with_the_last_words_of_the_worker(program: Program) -> None:
+    async def wait_in_vain() -> None:
+        async with program.working() as worker:  # there is no queue yet
+            await worker.wait()
+            await until(lambda: False, seconds=1, what="rain")
+
+    with pytest.raises(ProgramFailed, match=r"waited 1 s for rain; its worker said: .*FileNotFoundError"):
+        await wait_in_vain()
+
+
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_every_peer_has_a_program_and_its_row_of_settings_in_the_documentation(peer: Peer) -> None:
     suffix = "mjs" if peer.runtime == "node" else "py"
@@ -119,8 +129,3 @@ def test_a_failure_ends_no_run_but_counts_where_it_is_opwrights(session: Session
     session.measure([Measure(fails, ("drain.one",), (), once=False, peer=peer)])
     assert session.left_out == {"drain.one": "ProgramFailed: drain: it said no"}
     assert session.failed == failed
-
-
-def test_a_python_that_is_nowhere_is_named() -> None:
-    with pytest.raises(Unavailable, match=r"there is no Python 4\.0 or newer here"):
-        python("nowhere", (), (4, 0))

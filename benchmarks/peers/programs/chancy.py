@@ -1,5 +1,6 @@
 """Chancy at work."""
 
+import logging
 from collections.abc import Sequence
 
 from chancy import Chancy, Queue, Worker, job
@@ -7,6 +8,7 @@ from chancy import Chancy, Queue, Worker, job
 from benchmarks.peers.programs.common import SETTINGS, URL, Program, ran, run
 
 QUEUE = "default"
+QUIET = logging.getLogger("quiet")  # by default it tells of every job, and that would be measured too
 
 
 @job(queue=QUEUE)
@@ -16,7 +18,7 @@ async def nothing(*, number: int) -> None:
 
 class ChancyProgram(Program):
     async def set_up(self) -> None:
-        async with Chancy(URL) as chancy:
+        async with Chancy(URL, log=QUIET) as chancy:
             await chancy.migrate()
             await chancy.declare(
                 Queue(
@@ -29,7 +31,7 @@ class ChancyProgram(Program):
             )
 
     async def open(self) -> None:
-        self.chancy = await Chancy(URL).__aenter__()
+        self.chancy = await Chancy(URL, log=QUIET).__aenter__()
 
     async def submit_many(self, numbers: Sequence[int]) -> None:
         jobs = [nothing.job.with_kwargs(number=number) for number in numbers]
@@ -40,7 +42,7 @@ class ChancyProgram(Program):
         await self.chancy.push(nothing.job.with_kwargs(number=number))
 
     async def work(self) -> None:
-        async with Chancy(URL) as chancy, Worker(chancy) as worker:
+        async with Chancy(URL, log=QUIET) as chancy, Worker(chancy) as worker:
             await worker.wait_for_shutdown()
 
 
