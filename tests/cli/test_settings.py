@@ -72,7 +72,7 @@ def test_a_password_is_never_printed(local_shell: Shell) -> None:
 def test_without_a_file_it_says_where_it_looked(local_shell: Shell) -> None:
     done = local_shell.inside("settings")
     assert done.out.endswith(f"file: none: neither opwright.toml nor [tool.opwright] of pyproject.toml in {local_shell.folder}\n")
-    assert "\nurl                none            default  the database" in done.out
+    assert "\nurl                 none            default  the database" in done.out
     printed = local_shell.inside("settings", "--json").json
     assert (printed["file"], rows(printed)["url"]) == (None, ("", "default"))
 

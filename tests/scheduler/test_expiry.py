@@ -238,5 +238,6 @@ async def test_without_a_limit_nothing_is_weighed(store: Store, clock: TurnedClo
 
 
 async def test_short_limits_are_looked_at_more_often(store: Store, clock: TurnedClock) -> None:
-    """A quarter of the shortest."""
+    """A quarter of the shortest, and never more often than twenty times in a second."""
     assert await (await keeping(store, clock, Limits(2.0, 8.0))).expiry.run_once() == 0.5
+    assert Limits(0.000_001).period == 0.05

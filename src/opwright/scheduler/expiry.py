@@ -19,7 +19,8 @@ from opwright.workers.pool import Pool
 
 PERIOD = 5.0  # seconds between two looks,
 WEIGHING = 0.5  # or so many where memory is limited: it grows fast,
-SHARE = 0.25  # or this share of the shortest limit
+SHARE = 0.25  # or this share of the shortest limit,
+SHORTEST = 0.05  # but never so often that looking is all it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Limits:
     def period(self) -> float:
         """Seconds between two looks that these limits need."""
         longest = PERIOD if self.memory is None else WEIGHING
-        return min(longest, SHARE * min(self.processing, self.worker or self.processing))
+        return max(min(longest, SHARE * min(self.processing, self.worker or self.processing)), SHORTEST)
 
 
 class Expiry(Service):

@@ -94,14 +94,14 @@ class Child(asyncio.Protocol):
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(0)
         with theirs:
-            self.process = self._spawned(command(theirs.fileno()), theirs.fileno(), env)
+            self.process = self._spawned(command, theirs.fileno(), env)
         self._touched = _now()
         self.pid = self.process.pid
         emit("worker.started", worker=name, pid=self.pid)
 
-    def _spawned(self, command: list[str], fd: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    def _spawned(self, command: Callable[[int], list[str]], fd: int, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(command, pass_fds=(fd, self._marks.fd), stdin=subprocess.DEVNULL, env=env)
+            return subprocess.Popen(command(fd), pass_fds=(fd, self._marks.fd), stdin=subprocess.DEVNULL, env=env)
         except BaseException:
             self._socket.close()
             self._marks.close()
