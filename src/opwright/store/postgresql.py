@@ -48,6 +48,12 @@ _SETTINGS = {
     "jit": "off",
     "default_transaction_isolation": "read committed",
 }
+# Claims and ends go by the same indexes whatever their values, but their limits make a plan for all values look dear: the planner
+# would plan each claim anew as soon as there are many rows.
+_LANE_SETTINGS = {
+    Lane.CLAIM: {"synchronous_commit": "off", "plan_cache_mode": "force_generic_plan"},
+    Lane.SETTLE: {"plan_cache_mode": "force_generic_plan"},
+}
 _ISOLATION = "read_committed"
 
 
@@ -246,9 +252,7 @@ class PostgresEngine:
         """A new connection for a lane. Raises StoreUnavailable."""
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
             return _Connection(await _connected(self.url, command_timeout=None), prepares=False)
-        settings = {} if self.pooled else dict(_SETTINGS)
-        if lane is Lane.CLAIM and not self.pooled:
-            settings["synchronous_commit"] = "off"
+        settings = {} if self.pooled else _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await _connected(self.url, server_settings=settings)
         if lane is Lane.CONTROL:
             self.senders = {raw.get_server_pid()}
