@@ -58,6 +58,12 @@ _SETTINGS = {
     "statement_timeout": f"{STATEMENT_SECONDS:g}s",
     "idle_in_transaction_session_timeout": f"{STATEMENT_SECONDS:g}s",
 }
+# Claims and ends go by the same indexes whatever their values, but their limits make a plan for all values look dear: the planner
+# would plan each claim anew as soon as there are many rows.
+_LANE_SETTINGS = {
+    Lane.CLAIM: {"synchronous_commit": "off", "plan_cache_mode": "force_generic_plan"},
+    Lane.SETTLE: {"plan_cache_mode": "force_generic_plan"},
+}
 _ISOLATION = "read_committed"
 
 
@@ -280,7 +286,7 @@ class PostgresEngine:
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
             return _Connection(await self._addresses.connect(command_timeout=None, settings=settings), prepares=False)
         if not self.pooled:
-            settings |= _SETTINGS | ({"synchronous_commit": "off"} if lane is Lane.CLAIM else {})
+            settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS, settings=settings)
         if lane is Lane.CONTROL:
             self.senders = {raw.get_server_pid()}
