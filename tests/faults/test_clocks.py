@@ -82,6 +82,8 @@ async def test_a_step_of_the_clock_gives_no_attempt_more_than_twice_its_time(
 
 
 @pytest.mark.fault("F44")
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_hosts_that_stood_still_together_take_nobody_over(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:

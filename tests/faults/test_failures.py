@@ -55,6 +55,7 @@ async def test_a_violated_constraint_aborts_its_transaction_and_not_the_record_o
 
 
 @pytest.mark.fault("F72")
+@pytest.mark.timeout(120)
 async def test_of_an_operation_that_never_stops_talking_a_thousand_lines_are_kept(
     application: Application, tables: Tables, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 @on_postgresql
 @pytest.mark.fault("F70")
+@pytest.mark.timeout(120)
 async def test_a_host_with_a_backlog_leaves_within_its_grace_beside_an_open_transaction(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:
