@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,15 @@ async def test_a_worker_ends_with_the_block_that_holds_it(program: Program) -> N
     async with program.working() as worker:
         assert psutil.pid_exists(worker.pid)
     assert not psutil.pid_exists(worker.pid)
+
+
+async def test_a_worker_ends_when_the_benchmark_is_gone(program: Program) -> None:
+    await program.step("set-up")
+    program.environment["PEER_SETTINGS"] = '{"stays": true}'
+    async with program.working() as worker:
+        assert worker.stdin
+        worker.stdin.close()  # as the kernel does when the benchmark is killed
+        assert await worker.wait() == -signal.SIGKILL
 
 
 async def test_a_program_that_fails_is_quoted(program: Program) -> None:
