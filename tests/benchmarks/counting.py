@@ -1,5 +1,6 @@
 """A peer of nothing but a file: what the programs of peers share can be tried without installing one."""
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,8 @@ class Counting(Program):
     def work(self) -> None:
         for number in QUEUE.read_text().split():
             ran(int(number))
+        if SETTINGS.get("stays"):
+            signal.pause()
 
 
 def _opened() -> IO[str]:

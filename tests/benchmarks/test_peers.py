@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -60,10 +61,29 @@ async def test_a_worker_tells_of_each_job_when_none_are_counted(program: Program
     assert [label for label, _ in program.told()] == ["-1", "0", "1", "2"]
 
 
+async def test_the_last_job_is_not_told_before_all_have_run(program: Program) -> None:
+    await program.step("set-up")
+    await program.step("fill", JOBS)
+    async with program.working(JOBS + 1) as worker:
+        await worker.wait()
+    assert [label for label, _ in program.told()] == ["first"]
+
+
 async def test_a_worker_ends_with_the_block_that_holds_it(program: Program) -> None:
+    await program.step("set-up")
+    program.environment["PEER_SETTINGS"] = '{"stays": true}'
     async with program.working() as worker:
         assert psutil.pid_exists(worker.pid)
     assert not psutil.pid_exists(worker.pid)
+
+
+async def test_a_worker_ends_when_the_benchmark_is_gone(program: Program) -> None:
+    await program.step("set-up")
+    program.environment["PEER_SETTINGS"] = '{"stays": true}'
+    async with program.working() as worker:
+        assert worker.stdin
+        worker.stdin.close()  # as the kernel does when the benchmark is killed
+        assert await worker.wait() == -signal.SIGKILL
 
 
 async def test_a_program_that_fails_is_quoted(program: Program) -> None:
