@@ -156,7 +156,9 @@ async def test_a_migration_that_changes_the_view_stops_nobody_for_long(store: St
     (one,) = await submit(store)
     await store.operations.get(one)
     view = await raw.fetchval("select pg_get_viewdef('opwright.overview')")
-    await raw.execute(f"drop view opwright.overview; create view opwright.overview as select 1 as fresh, o.* from ({view[:-1]}) o")
+    await raw.execute(
+        f"drop view opwright.overview; create view opwright.overview as select 1 as fresh, o.* from ({view[:-1]}) o"
+    )
     with pytest.raises(StoreConflict):
         await store.engine.run("operation", operation=one)
     ((fresh, *_),) = await store.engine.run("operation", operation=one)
