@@ -10,7 +10,9 @@ from typing import Any, Self
 import asyncpg
 import psutil
 
-WRITTEN = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+WRITTEN = (
+    "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+)
 
 
 @dataclass(frozen=True, slots=True)

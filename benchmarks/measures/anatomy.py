@@ -1,6 +1,6 @@
-"""Where the time of an operation goes: processor time of host, workers and server, WAL and writing transactions, each per operation.
+"""Where the time of an operation goes: processor time of host, workers and server, WAL and writing transactions.
 
-``host`` is this process, which submits as well; where it says ``workers``, they are two.
+Each per operation. ``host`` is this process, which submits as well; where there are workers, they are two.
 """
 
 import asyncio

@@ -18,11 +18,15 @@ REQUESTS = """
 insert into opwright.operations (id, created, priority, trigger, queue, inputs)
 select n, 1, 0, 'nothing', 'default', '{"number": 1}' from generate_series(1, $1::bigint) n"""
 READY = "insert into opwright.ready select 'default', 0, n, 0, 0, 'nothing' from generate_series(1, $1::bigint) n"
-DELAYED = "insert into opwright.delayed select n, 4000000000000000, 1, 0, 0, 0, 'default', 'nothing' from generate_series(1, $1::bigint) n"
+DELAYED = """
+insert into opwright.delayed select n, 4000000000000000, 1, 0, 0, 0, 'default', 'nothing' from generate_series(1, $1::bigint) n"""
 ENDED = "insert into opwright.outcomes select n, 2, 1, 1, 1, 1 from generate_series(1, $1::bigint) n"
 CLAIMED = "insert into opwright.claimed select n, 1, 1, 0, 0, false from generate_series(1, $1::bigint) n"
 GONE = ("delete from opwright.ready where $1::bigint > 0", "delete from opwright.claimed where $1::bigint > 0")
-KEPT = ("alter table opwright.ready set (autovacuum_enabled = off)", "alter table opwright.claimed set (autovacuum_enabled = off)")
+KEPT = (
+    "alter table opwright.ready set (autovacuum_enabled = off)",
+    "alter table opwright.claimed set (autovacuum_enabled = off)",
+)
 FILLS: dict[str, tuple[str, ...]] = {
     "empty": (),
     "ready": (REQUESTS, READY),
@@ -63,7 +67,8 @@ async def _filled(url: str, state: str, count: int) -> AsyncIterator[None]:
     connection = await asyncpg.connect(url)
     for statement in FILLS[state]:
         await connection.execute(statement, *([count] if "$1" in statement else []))
-    await connection.execute("analyze")
+    await connection.execute("analyze" if state == "dead" else "vacuum (analyze)")  # else autovacuum would do it meanwhile
+    await connection.execute("checkpoint")
     snapshot = connection.transaction(isolation="repeatable_read")
     if state == "held":
         await snapshot.start()

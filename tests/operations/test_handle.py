@@ -23,6 +23,7 @@ from opwright.model.status import TRANSITIONS
 from opwright.operations import waiting as waiting_module
 from opwright.operations.waiting import Waiting
 from opwright.store.operations import Operations
+from opwright.store.postgresql import PostgresEngine
 from tests.contract.kit import query
 from tests.operations.kit import eventually
 
@@ -531,6 +532,7 @@ async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
 
 async def _told(ops: Opwright) -> bool:
     engine = (await ops.client.store()).engine
+    assert isinstance(engine, PostgresEngine)
     return bool(engine._waited_for)
 
 

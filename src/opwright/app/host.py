@@ -184,7 +184,7 @@ class Host:
             hanging=vigil.hanging,
         )  # fmt: skip
         self._settler = Settler(
-            store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed, store.engine.notify_ends
+            store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed, written=store.engine.notify_ends
         )
         rhythm = Rhythm(
             settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues,

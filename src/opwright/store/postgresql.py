@@ -126,7 +126,8 @@ class _Lane:
 class _Connection:
     """A connection and the statements it has prepared: a prepared statement called directly costs two thirds of a ``fetch``.
 
-    Each has a name. Without the driver's cache a statement has none unless it is given one, and is parsed and planned at each call.
+    Each has a name. Without the driver's cache a statement has none unless it is given one, and is parsed and planned at each
+    call.
     """
 
     def __init__(self, raw: Any, *, prepares: bool) -> None:

@@ -45,7 +45,8 @@ class PostgresWatcher(Service):
         self._drop()
 
     async def _connect(self) -> None:
-        heard = {self._channel: self._heard, self._engine.waits_channel: self._asked, self._own: self._echoed}
+        heard: dict[str, Callable[..., None]] = {self._channel: self._heard, self._own: self._echoed}
+        heard[self._engine.waits_channel] = self._asked
         connection = await self._engine.listen(heard)
         connection.add_termination_listener(self._gone)
         self._connection = connection
