@@ -107,6 +107,7 @@ async def test_the_isolation_that_others_chose_is_not_ours(
     assert await tables.attempts() == {(1, 1): MANY + 20}
 
 
+@pytest.mark.fault("F36")
 async def test_a_conflict_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bounded number of times, then whoever called decides."""
     monkeypatch.setattr("opwright.service.FIRST_PAUSE", 0.001)

@@ -66,6 +66,7 @@ def lines(host: HostProcess, level: str, text: str = "") -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)
 @pytest.mark.fault("F28")
 @pytest.mark.parametrize("way", ["stopped", "crashed", "frozen"])
 async def test_nothing_that_runs_is_restarted_when_the_database_is_down_for_three_leases(  # noqa: PLR0917 - pytest hands over by name
@@ -177,6 +178,7 @@ async def test_a_wrong_address_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)
 @pytest.mark.fault("F28")
 async def test_a_host_can_stop_while_the_database_is_frozen(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path, server: OwnServer

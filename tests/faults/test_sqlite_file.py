@@ -49,6 +49,7 @@ def held(path: Path) -> Iterator[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)
 @pytest.mark.fault("F38")
 async def test_hosts_outlast_a_long_transaction_of_another_program(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path, sqlite_path: Path
@@ -81,6 +82,8 @@ async def test_hosts_outlast_a_long_transaction_of_another_program(
     assert await tables.attempts() == {(1, 1): 2}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(150)
 @pytest.mark.fault("F38")
 async def test_a_host_that_starts_waits_for_a_locked_file(
     application: Application, tables: Tables, tmp_path: Path, sqlite_path: Path

@@ -11,6 +11,7 @@ from typing import Any
 from opwright.errors import ExtraMissing
 from opwright.store.engine import Engine
 from opwright.store.postgresql import PostgresEngine
+from opwright.store.postgresql_address import CONNECT_SECONDS
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import connect, patiently
 
@@ -45,7 +46,8 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
         except ImportError:
             raise ExtraMissing("psycopg", "psycopg") from None
         # Behind PgBouncer a prepared statement may be met on another server connection. Commits, or rolls back, and closes.
-        with psycopg.connect(engine.url, prepare_threshold=None if engine.pooled else 5) as raw:
+        limit = None if "connect_timeout=" in engine.url else round(CONNECT_SECONDS)  # libpq has none of its own
+        with psycopg.connect(engine.url, prepare_threshold=None if engine.pooled else 5, connect_timeout=limit) as raw:
             yield raw
         return
     connection = _begun(engine)

@@ -362,7 +362,8 @@ class PostgresEngine:
         try:
             yield
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-            if getattr(error, "sqlstate", None) == READ_ONLY:  # not this connection alone: another server takes the writes now
+            # Not this connection alone is in doubt: another server takes the writes now, or the network has swallowed an answer.
+            if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == READ_ONLY:
                 for lane in self._lanes.values():
                     lane.renew()
             raise translate(error) from error
