@@ -59,7 +59,8 @@ def rows() -> list[Row]:
 def test_every_fault_stands_once_and_in_order(rows: list[Row]) -> None:
     """The page has all that were listed, each a single time, and no line of its tables is passed over."""
     assert [row.number for row in rows] == NUMBERS
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("|")]
+    faults = PAGE.read_text(encoding="utf-8").partition("## Run them")[0]
+    lines = [line for line in faults.splitlines() if line.lstrip().startswith("|")]
     assert [line for line in lines if line not in HEAD and not ROW.fullmatch(line)] == []
 
 
