@@ -34,6 +34,7 @@ class Settler(Service):
         self,
         queue: Queue,
         host: Callable[[], int],
+        *,
         landed: Callable[[set[int]], None],
         returned: Callable[[], None] = lambda: None,
         freed: Callable[[], None] = lambda: None,
