@@ -256,8 +256,16 @@ class PostgresEngine:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
-        async with self._lane(Lane.OWN).connection() as connection, connection.raw.transaction(isolation=_ISOLATION):
-            yield connection.raw
+        async with self._lane(Lane.OWN).connection() as connection:
+            transaction = connection.raw.transaction(isolation=_ISOLATION)
+            await transaction.start()
+            try:
+                yield connection.raw
+            except BaseException:
+                with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
