@@ -24,6 +24,7 @@ from opwright.operations import waiting as waiting_module
 from opwright.operations.waiting import Waiting
 from opwright.store.operations import Operations
 from opwright.store.postgresql import PostgresEngine
+from opwright.watch.postgresql import PostgresWatcher
 from tests.contract.kit import query
 from tests.operations.kit import eventually
 
@@ -520,10 +521,11 @@ async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
         never = await elsewhere.trigger.options(delay=10_000).submit()
         patient = asyncio.ensure_future(never.result())
         await eventually(lambda: _told(ops), "the host knows that somebody waits")
+        await eventually(lambda: _looked(other, 1), "who waits is connected, and has looked")
         handle = await elsewhere.trigger.submit()
         await asyncio.wait_for(work.begun.wait(), 10)
         waiter = asyncio.ensure_future(handle.result())
-        await eventually(lambda: _looked(other), "it was looked for, and had not ended")
+        await eventually(lambda: _looked(other, 2), "it was looked for, and had not ended")
         work.go.set()
         assert await asyncio.wait_for(waiter, 20) == "done"
         patient.cancel()
@@ -536,7 +538,10 @@ async def _told(ops: Opwright) -> bool:
     return bool(engine._waited_for)
 
 
-async def _looked(ops: Opwright) -> bool:
-    """Whether a look has found two that wait, and both of them unended."""
+async def _looked(ops: Opwright, waiters: int) -> bool:
+    """Whether so many wait, and no look for them is due any more."""
     waiting = await ops.client.waiting()
-    return len(waiting._waiters) == 2 and not waiting._woken.is_set()
+    watcher = waiting._watcher
+    assert isinstance(watcher, PostgresWatcher)
+    settled = asyncio.get_running_loop().time() > waiting._rested + 0.1  # a look that was told of comes at once
+    return watcher._connection is not None and len(waiting._waiters) == waiters and settled

@@ -288,6 +288,22 @@ async def test_fast_triggers_are_claimed_ahead(store: Store, clock: TurnedClock)
     assert await status(store, waiting.operation) is Status.PENDING
 
 
+async def test_the_next_claim_comes_when_half_of_the_look_ahead_is_used_up(store: Store, clock: TurnedClock) -> None:
+    """Not at each end: then it takes the places of all that have ended since."""
+    host = await ahead_bench(store, clock)
+    scheduler, claims, ended = host.scheduler, len(host.queue.claims), 4
+    size = scheduler._look_ahead.size
+    left = [scheduler.holdings.waiting]
+    while len(host.queue.claims) == claims:
+        await host.end(host.pool.placed[ended], seconds=0.0001)
+        ended += 1
+        left.append(scheduler.holdings.waiting)
+        await host.step()
+    assert left[0] > size // 2 + 2
+    assert left[-1] == size // 2
+    assert host.queue.claims[-1][1] >= len(left) - 1
+
+
 async def test_slow_triggers_are_never_claimed_ahead(store: Store, clock: TurnedClock) -> None:
     """A trigger that takes a tenth of a second keeps its queue for whoever is free."""
     host = await bench(store, clock, rhythm=AHEAD)

@@ -188,6 +188,7 @@ class PostgresEngine:
         self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
+        self._listeners: list[_Connection] = []
         self._notifier = Notifier(partial(self._send_notification, self.channel))
         self._ends_notifier = Notifier(partial(self._send_notification, self.ends_channel))
         self.senders: set[int] = set()  # server processes that send our notifications
@@ -214,6 +215,8 @@ class PostgresEngine:
         lanes, self._lanes = self._lanes, {}
         for lane in lanes.values():
             lane.abandon()
+        for listener in self._listeners:
+            listener.abandon()
 
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement: a transaction of its own."""
@@ -312,6 +315,7 @@ class PostgresEngine:
             except BaseException:
                 raw.terminate()
                 raise
+            self._listeners = [one for one in self._listeners if not one.raw.is_closed()] + [_Connection(raw, prepares=False)]
             return raw
 
     async def _install(self, *, upgrade: bool) -> list[int]:
