@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from opwright.clock import SystemClock
 from opwright.errors import StoreUnavailable
+from opwright.store import own
+from opwright.store.postgresql import PostgresEngine
 from tests.kit.application import Application
 from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
@@ -77,6 +80,22 @@ def _followed(standby: OwnServer, question: str) -> Callable[[], Awaitable[bool]
         return bool(await Tables(standby.dsn).value(question))
 
     return answer
+
+
+@pytest.mark.fault("F30")
+async def test_a_triggers_own_transaction_goes_to_the_server_that_takes_writes(pair: tuple[OwnServer, OwnServer]) -> None:
+    """In synchronous code too, where another driver looks for it; and a machine that is gone is noticed on both sides."""
+    primary, standby = pair
+    engine = PostgresEngine(both(standby, primary), SystemClock())
+    show = "select current_setting('transaction_read_only') as read_only, current_setting('tcp_keepalives_idle') as idle"
+    await engine.open()
+    try:
+        async with own.transaction(engine) as raw:
+            assert tuple(await raw.fetchrow(show)) == ("off", "15")
+        with own.transaction_now(engine) as connection:
+            assert connection.execute(show).fetchone() == ("off", "15")
+    finally:
+        await engine.close()
 
 
 @pytest.mark.fault("F30")

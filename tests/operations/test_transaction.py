@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,34 @@ async def test_an_error_in_the_block_leaves_neither_row_nor_submit_nor_success(o
         with pytest.raises(OperationFailed, match="the card is refused"):
             await paid.result(ENOUGH)
     assert (await charges(ops), await paid.children()) == (0, [])
+
+
+@postgresql
+@pytest.mark.parametrize("plain", [False, True], ids=["async with", "with"])
+async def test_the_error_of_a_block_is_told_though_its_connection_is_gone(ops: Opwright, *, plain: bool) -> None:
+    """That nothing could be rolled back any more explains nothing: the server has done it."""
+    suicide = "select pg_terminate_backend(pg_backend_pid())"
+
+    @ops.operation
+    async def pay() -> None:
+        async with operation.transaction() as own:
+            await charge(own.connection)
+            with suppress(Exception):
+                await own.connection.execute(suicide)
+            raise ValueError("the card is refused")
+
+    @ops.operation
+    def pay_now() -> None:
+        with operation.transaction() as own:
+            charge_now(own.connection)
+            with suppress(Exception):
+                own.connection.execute(suicide)
+            raise ValueError("the card is refused")
+
+    async with host(ops):
+        with pytest.raises(OperationFailed, match=r"failed: ValueError: the card is refused"):
+            await (await (pay_now if plain else pay).submit()).result(ENOUGH)
+    assert await charges(ops) == 0
 
 
 async def test_a_plain_block_of_synchronous_code_does_the_same(ops: Opwright) -> None:

@@ -10,7 +10,7 @@ from opwright.errors import RowRefused, StoreError
 from opwright.model.claim import End, Verdict
 from opwright.model.status import OutcomeCode, Status
 from opwright.scheduler import settler as settler_module
-from opwright.store.postgresql import translate
+from opwright.store.postgresql_errors import translate
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import SUCCESS, query, until
 from tests.scheduler.test_settler import bench

@@ -48,6 +48,25 @@ async def test_after_a_rest_the_next_one_goes() -> None:
     await notifier.close()
 
 
+async def test_what_became_due_while_one_was_on_its_way_has_gone_when_it_is_closed() -> None:
+    """The one on its way may have been heard before the later submit was there to be seen."""
+    listener, go = Listener(), asyncio.Event()
+
+    async def slowly() -> None:
+        await listener.hear()
+        await go.wait()
+
+    notifier = Notifier(slowly, rest=60)
+    notifier.send()
+    await listener.came.wait()
+    notifier.send()
+    closing = asyncio.create_task(notifier.close())
+    await asyncio.sleep(0)
+    go.set()
+    await closing
+    assert listener.heard == 2
+
+
 async def test_one_that_was_not_sent_stops_none_after_it() -> None:
     """The database may be away for a moment."""
     listener = Listener()

@@ -20,7 +20,7 @@ from opwright.store.engine import Engine, Lane, Row
 from opwright.store.migrations import Migration, migrations
 from opwright.store.operations import operation_of
 from opwright.store.postgresql import PostgresEngine
-from opwright.store.postgresql import translate as postgres_error
+from opwright.store.postgresql_errors import translate as postgres_error
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import translate as sqlite_error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from opwright.errors import StoreError
 from opwright.telemetry import logger
 
 REST = 0.003  # seconds between two; one for each of many submits in a row would cost half as much as the submits
+CLOSE_SECONDS = 2.0
 
 
 class Notifier:
@@ -28,12 +30,19 @@ class Notifier:
             self._task = asyncio.create_task(self._run(), name="opwright notifier")
 
     async def close(self) -> None:
-        """Wait until what is due has gone."""
+        """Wait until what is due has gone, also what became due while another one was on its way."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self._due or self._task is not None:
+                    self._stop_resting()
+                    if self._task is not None:
+                        await asyncio.wait([self._task])
+        self._stop_resting()
+
+    def _stop_resting(self) -> None:
         if self._resting is not None:
             self._resting.cancel()
             self._rested()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=2)
 
     async def _run(self) -> None:
         self._due = False

@@ -11,7 +11,7 @@ from typing import Any
 from opwright.errors import ExtraMissing
 from opwright.store.engine import Engine
 from opwright.store.postgresql import PostgresEngine
-from opwright.store.postgresql_address import CONNECT_SECONDS
+from opwright.store.postgresql_address import libpq_parameters
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import connect, patiently
 
@@ -46,8 +46,8 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
         except ImportError:
             raise ExtraMissing("psycopg", "psycopg") from None
         # Behind PgBouncer a prepared statement may be met on another server connection. Commits, or rolls back, and closes.
-        limit = None if "connect_timeout=" in engine.url else round(CONNECT_SECONDS)  # libpq has none of its own
-        with psycopg.connect(engine.url, prepare_threshold=None if engine.pooled else 5, connect_timeout=limit) as raw:
+        ours = libpq_parameters(engine.url, pooled=engine.pooled)
+        with psycopg.connect(engine.url, prepare_threshold=None if engine.pooled else 5, **ours) as raw:
             yield raw
         return
     connection = _begun(engine)

@@ -11,23 +11,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from opwright.clock import Clock
-from opwright.errors import (
-    ConfigurationError,
-    DuplicateRow,
-    ExtraMissing,
-    OpwrightError,
-    RowRefused,
-    StoreBusy,
-    StoreConflict,
-    StoreError,
-    StoreStarting,
-    StoreUnavailable,
-    StoreUncertain,
-)
+from opwright.errors import ConfigurationError, ExtraMissing, StoreConflict, StoreUnavailable, StoreUncertain
 from opwright.store.engine import Lane, Plan, Row, Rows
 from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
 from opwright.store.postgresql_address import SERVER_KEEPALIVES, Addresses, own_parameters
+from opwright.store.postgresql_errors import doubts_others, harmless, translate
 from opwright.store.statements import POSTGRESQL, Part, load
 
 try:
@@ -41,7 +30,6 @@ CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, L
 STATEMENT_SECONDS = 30.0
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
 PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more
-READ_ONLY = "25006"
 CLOSE_SECONDS = 2.0
 MIGRATION_SECONDS = 3600.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
@@ -85,7 +73,7 @@ class _Lane:
             try:
                 yield connection
             except BaseException as error:
-                self._take_back(connection, keep=_harmless(error))
+                self._take_back(connection, keep=harmless(error))
                 raise
             self._take_back(connection, keep=True)
 
@@ -259,8 +247,16 @@ class PostgresEngine:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
-        async with self._lane(Lane.OWN).connection() as connection, connection.raw.transaction(isolation=_ISOLATION):
-            yield connection.raw
+        async with self._lane(Lane.OWN).connection() as connection:
+            transaction = connection.raw.transaction(isolation=_ISOLATION)
+            await transaction.start()
+            try:
+                yield connection.raw
+            except BaseException:
+                with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -366,52 +362,10 @@ class PostgresEngine:
         try:
             yield
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-            # Not this connection alone is in doubt: another server takes the writes now, or the network has swallowed an answer.
-            if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == READ_ONLY:
+            if doubts_others(error):
                 for lane in self._lanes.values():
                     lane.renew()
             raise translate(error) from error
 
     async def _send_notification(self, channel: str) -> None:
         await self.run("notify", Lane.CONTROL, channel=channel)
-
-
-def _harmless(error: BaseException) -> bool:
-    """Whether the connection is as good as before: a plan refused, or the server refused one statement."""
-    if isinstance(error, OpwrightError):
-        return True
-    return isinstance(error, asyncpg.PostgresError) and not _is_gone(error.sqlstate or "")
-
-
-def _is_gone(state: str) -> bool:
-    """Whether the server will not use this connection again, or should not.
-
-    08 connection, 57P server going or gone, 53 out of resources, 25006 a server that became read-only, 25P03 idle for too
-    long, 0A000 a plan that a migration has made stale, 26000 a statement that a pooler has forgotten.
-    """
-    return state[:2] in ("08", "53") or state[:3] == "57P" or state in ("25006", "25P03", "0A000", "26000")
-
-
-def translate(error: Exception) -> StoreError:
-    """The error of the driver as one of ours."""
-    if isinstance(error, StoreError):
-        return error
-    text = f"{type(error).__name__}: {error}"
-    state = getattr(error, "sqlstate", None) or ""
-    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration changed what it returns: it is planned anew
-        return StoreConflict(text)
-    kind = next((_KINDS[start] for start in (state, state[:3], state[:2]) if start in _KINDS), StoreError)
-    if kind is StoreUncertain or not isinstance(error, asyncpg.PostgresError):
-        return StoreUncertain(f"the connection to the database broke ({text.rstrip(': ')})")
-    return kind(text)
-
-
-_KINDS: dict[str, type[StoreError]] = {
-    "23505": DuplicateRow,
-    **dict.fromkeys(("22", "23", "54"), RowRefused),  # data, constraint, limit: the row's own fault
-    **dict.fromkeys(("40001", "40P01"), StoreConflict),
-    **dict.fromkeys(("57014", "55P03"), StoreBusy),  # cancelled, or waited too long for a lock
-    "57P03": StoreStarting,
-    **dict.fromkeys(("08", "57P"), StoreUncertain),
-    **dict.fromkeys(("53", "25006", "25P03", "0A000", "26000"), StoreUnavailable),
-}

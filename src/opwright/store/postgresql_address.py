@@ -79,6 +79,23 @@ def own_parameters(url: str) -> tuple[str, dict[str, str]]:
     return urlunsplit(("postgresql", parts.netloc, parts.path, rest, parts.fragment)), own
 
 
+def libpq_parameters(url: str, *, pooled: bool) -> dict[str, Any]:
+    """What libpq needs to be told to do the same; it goes through the servers by itself. What the address says comes first."""
+    ours: dict[str, Any] = {
+        "connect_timeout": round(CONNECT_SECONDS),  # libpq has none of its own
+        "keepalives_idle": SILENT_SECONDS,
+        "keepalives_interval": PROBE_SECONDS,
+        "keepalives_count": PROBES,
+        "tcp_user_timeout": UNANSWERED_MILLISECONDS,
+    }
+    if len(_one_by_one(url)) > 1:
+        ours["target_session_attrs"] = "read-write"
+    if not pooled:
+        ours["options"] = " ".join(f"-c {name}={value}" for name, value in SERVER_KEEPALIVES.items())
+    given = {name for name, _ in parse_qsl(urlsplit(url).query)}
+    return {name: value for name, value in ours.items() if name not in given}
+
+
 def _one_by_one(url: str) -> list[str]:
     """An address for each of the servers that one address names."""
     parts = urlsplit(url)

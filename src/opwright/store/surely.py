@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable, StoreUncertain
+from opwright.errors import RowRefused, StoreConflict, StoreError, StoreUncertain
 from opwright.service import backoff_pause
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ SECONDS = 30.0  # after which a lost answer is told to the caller
 async def surely(write: Callable[[], Awaitable[T]], repeat: Callable[[], Awaitable[T]]) -> T:
     """``write``, again after a conflict; after a lost answer ``repeat``, until the database says what became of it.
 
-    ``repeat`` must find what the write has left behind. Raises StoreUncertain when the database stays away for 30 seconds.
+    ``repeat`` must find what the write has left behind. Raises StoreUncertain when the database gives no answer for 30 seconds.
     """
     try:
         return await past_conflicts(write)
@@ -47,8 +47,10 @@ async def _settled(repeat: Callable[[], Awaitable[T]], lost: StoreUncertain) -> 
     tries = 0
     while True:
         try:
-            return await past_conflicts(repeat)
-        except (StoreUnavailable, StoreBusy) as error:
+            return await repeat()
+        except RowRefused:  # the first would have been refused as well
+            raise
+        except StoreError as error:  # says nothing of the first
             tries += 1
             pause = backoff_pause(tries)
             if loop.time() + pause > deadline:
