@@ -38,7 +38,6 @@ class Settler(Service):
         landed: Callable[[set[int]], None],
         returned: Callable[[], None] = lambda: None,
         freed: Callable[[], None] = lambda: None,
-        *,
         written: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__("settler")
