@@ -259,3 +259,25 @@ async def test_a_start_that_failed_keeps_nothing_open(ops: Opwright, monkeypatch
     assert ops.client._stores == {}
     assert ops.client._wakers == []
     await ops.client.close()
+
+
+async def test_a_start_that_is_cancelled_leaves_no_host_behind(ops: Opwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not go on to start by itself."""
+    registering, left = asyncio.Event(), asyncio.Event()
+
+    async def register(*_: object, **__: object) -> int:
+        registering.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+        return 0
+
+    monkeypatch.setattr(Hosts, "register", register)
+    async with ops:
+        running = asyncio.create_task(ops.host(pool="inline").run())
+        await asyncio.wait_for(registering.wait(), 10)
+        running.cancel()
+        await asyncio.wait({running})
+        assert left.is_set()
+        assert running.cancelled()

@@ -104,3 +104,16 @@ async def test_claims_go_on_while_records_are_deleted(store: Store, other: Store
         await promptly(host.renew())
     assert (await sweep).total() == 2000
     assert done > 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
+async def test_a_sweep_that_takes_long_keeps_no_renewal_of_its_own_host_waiting(store: Store, host: Member) -> None:
+    """Or the host would lose its lease to its own clean-up."""
+    assert isinstance(store.engine, PostgresEngine)
+    async with store.engine.transaction() as raw:
+        await raw.execute("lock table opwright.sweeps")
+        turn = asyncio.create_task(store.sweeps.claim("one", 60))
+        await asyncio.sleep(0)
+        assert (await promptly(host.renew())).renewed
+        assert not turn.done()
+    assert await promptly(turn)

@@ -112,11 +112,16 @@ class WatchedQueue(Queue):
         super().__init__(engine)
         self.claims: list[tuple[str, int, int, bool]] = []  # queue, limit, got, ahead
         self.peeks = 0
+        self.looks = 0  # for lost claims
         self.lose: Exception | None = None
 
     async def peek(self) -> Peek:
         self.peeks += 1
         return await super().peek()
+
+    async def claims_of(self, host: int) -> list[tuple[int, int]]:
+        self.looks += 1
+        return await super().claims_of(host)
 
     async def claim(
         self, *, host: int, token: int, queue: str, triggers: list[str], limit: int, ahead: bool = False

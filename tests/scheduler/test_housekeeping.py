@@ -11,7 +11,7 @@ from opwright.scheduler import housekeeping as housekeeping_module
 from opwright.scheduler.housekeeping import FORGET_AGE, FORGET_PERIOD, PERIOD, Housekeeping
 from opwright.store.queue import Marked
 from opwright.store.store import Store
-from tests.contract.kit import Member, join, operation, places, query, status, submit
+from tests.contract.kit import Member, join, operation, places, query, retry, status, submit
 
 
 class Bench:
@@ -272,6 +272,30 @@ async def test_a_dead_host_is_remembered_while_it_holds_claims(store: Store, clo
     await bench.keeping.forget()
     assert victim.id in {host.id for host in await store.hosts.all()}
     await bench.keeping.take_over()
+    await bench.keeping.forget()
+    assert victim.id not in {host.id for host in await store.hosts.all()}
+
+
+@pytest.mark.fault("F8")
+async def test_no_claim_stays_whose_record_was_deleted(store: Store, clock: TurnedClock, bench: Bench) -> None:
+    """Not after another attempt of it was claimed, of which its host is not told, nor in the name of a dead host; nor a slot."""
+    await submit(store)
+    claim = await bench.member.take()
+    await query(store, f"insert into opwright.slots (lane, number, operation) values ('a', 1, {claim.operation})")
+    await query(store, f"delete from opwright.operations where id = {claim.operation}")
+    await bench.member.end(claim, retry(claim, 0))
+    await store.queue.promote()
+    assert await bench.member.claim() == []
+    await submit(store, 2)
+    victim, kept = await join(store), await bench.member.take()
+    orphan = await victim.take()
+    await query(store, f"delete from opwright.operations where id = {orphan.operation}")
+    clock.turn(13)
+    await bench.member.renew(judge=True)
+    await bench.keeping.forget()
+    assert (await places(store))["claimed"] == [kept.operation]
+    assert await query(store, "select operation from opwright.slots where until is null") == []
+    clock.turn(FORGET_AGE * 2)
     await bench.keeping.forget()
     assert victim.id not in {host.id for host in await store.hosts.all()}
 

@@ -1,17 +1,20 @@
 """The scheduler, step by step: what it claims and when, and which verdict follows from which report."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
 
 from opwright.clock import TurnedClock
 from opwright.errors import StoreUnavailable
-from opwright.model.claim import NoteKind
+from opwright.model.claim import Claim, NoteKind
+from opwright.model.ids import new_id
 from opwright.model.options import Backoff, Options
 from opwright.model.status import Status
 from opwright.model.worker import Outcome
-from opwright.scheduler.scheduler import HAND_BACK, Rhythm
+from opwright.scheduler.scheduler import DOUBT, HAND_BACK, Rhythm
+from opwright.store.queue import Queue
 from opwright.store.store import Store
 from opwright.telemetry import recorded
 from tests.contract.kit import TRIGGER, operation, places, query, status, submit
@@ -651,6 +654,52 @@ async def test_a_doubt_takes_nothing_from_what_is_really_held(store: Store, cloc
     assert host.placed == [running, ended, lost]
     assert await status(store, ended) is Status.SUCCEEDED
     assert await status(store, running) is Status.PROCESSING
+
+
+async def test_a_claim_that_is_committed_late_is_found_too(store: Store, clock: TurnedClock) -> None:
+    """The server was still at it when the connection had broken, and when we looked: it is looked for again, and not for ever."""
+    host = await bench(store, clock)
+    first = await one(store)
+    host.queue.lose = StoreUnavailable("the connection broke")
+    with pytest.raises(StoreUnavailable):
+        await host.look()
+    await host.look()
+    second = await one(store)
+    await Queue(store.engine).claim(host=host.lease.host, token=new_id(), queue="default", triggers=[TRIGGER], limit=1)
+    clock.turn(SEED.heartbeat)
+    with recorded() as events:
+        await host.look()
+    assert ("claim.reconciled", {"operations": [second]}) in events
+    await host.end(host.pool.placed[0])
+    await host.look()
+    assert host.placed == [first, second]
+    for _ in range(2):
+        clock.turn(DOUBT)
+        await host.lease.run_once()
+        await host.look()
+    looks = host.queue.looks
+    clock.turn(SEED.heartbeat)
+    await host.look()
+    assert host.queue.looks == looks
+
+
+async def test_what_a_claim_brings_after_its_host_was_taken_over_is_dropped(
+    store: Store, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim was on its way when all claims were dropped: what it has taken goes to others, in the name of the old host."""
+    host = await bench(store, clock)
+    await one(store)
+    claim = host.queue.claim
+
+    async def overtaken(**asked: Any) -> list[Claim]:
+        claims = await claim(**asked)
+        host.scheduler.forget()
+        return claims
+
+    monkeypatch.setattr(host.queue, "claim", overtaken)
+    await host.look()
+    assert host.placed == []
+    assert len(host.scheduler.holdings) == 0
 
 
 @pytest.mark.fault("F68")

@@ -71,12 +71,12 @@ async def test_what_is_pending_is_written_in_one_batch(store: Store) -> None:
     for claim in host.claims:
         host.add(claim)
     assert host.settler.backlog == 5
-    assert all(host.settler.has(claim.operation, claim.token) for claim in host.claims)
+    assert host.settler.unwritten() == {(claim.operation, claim.token) for claim in host.claims}
     await host.settler.run_once()
     assert host.queue.batches == [5]
     assert host.landed == [{claim.operation for claim in host.claims}]
     assert host.settler.backlog == 0
-    assert not any(host.settler.has(claim.operation, claim.token) for claim in host.claims)
+    assert host.settler.unwritten() == set()
     assert set(await host.statuses()) == {Status.SUCCEEDED}
 
 
@@ -118,12 +118,13 @@ async def test_a_row_that_not_even_its_failure_fits_stops_nobody(store: Store) -
 
 
 async def test_what_is_refused_in_any_form_is_written_when_it_no_longer_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would stay claimed for as long as its host lives."""
+    """It would stay claimed for as long as its host lives. Until then nobody takes it for a claim that is not known here."""
     monkeypatch.setattr(settler_module, "PUT_OFF", 0.01)
     host = await bench(store, 1)
     host.queue.errors = [RowRefused("a rule of the database"), RowRefused("the same rule")]
     host.add(host.claims[0])
     await host.settler.run_once()
+    assert host.settler.unwritten() == {(host.claims[0].operation, host.claims[0].token)}
     assert await host.statuses() == [Status.PROCESSING]
     await eventually(lambda: host.settler.backlog == 1, "it is tried again")
     await host.settler.run_once()

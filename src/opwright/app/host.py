@@ -281,11 +281,13 @@ class Host:
 async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, None]) -> bool:
     """Start, unless a signal comes first; the database may let us wait for it."""
     task, stopping = asyncio.create_task(starting), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:  # also when whoever runs the host is cancelled: it does not start behind their back
+        stopping.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
     if not task.cancelled():
         task.result()
     return not task.cancelled()

@@ -125,14 +125,22 @@ class Housekeeping(Service):
         return queues
 
     async def forget(self) -> None:
-        """Delete rows that have served: old hosts, requests to cancel what ended by itself.
+        """Delete rows that have served: old hosts, requests to cancel what ended by itself, claims of what has no record.
 
         Claims whose host has no row at all, because somebody deleted it, are told of by no renewal: they are looked for here.
         """
         self._forget_at = self._clock.monotonic() + FORGET_PERIOD
         await self._hosts.forget(FORGET_AGE)
         await self._queue.forget_requests()
+        await self._drop_unrecorded()
         await self.take_over()
+
+    async def _drop_unrecorded(self) -> None:
+        dropped = await self._queue.drop_unrecorded()
+        if dropped:
+            emit("claims.unrecorded", operations=dropped)
+            logger.warning("dropped claims of operations that have no record, because somebody deleted it: %s", dropped)
+            self._returned()
 
     async def _known_triggers(self) -> set[str]:
         alive = [host for host in await self._hosts.all() if host.state is HostState.ALIVE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
 CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
+DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
 MEASURED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY})  # it ran as long as it wanted
 
 
@@ -71,7 +73,9 @@ class Scheduler(Service):
         self._asking = False  # somebody may have asked to cancel what is held here
         self._asked_at = 0.0
         self._claimed_at = self._lay_at = 0.0  # the last claim; when it was last judged by how long it has lain
-        self._doubt = False
+        self._doubt_ends = 0.0
+        self._reconcile_at = math.inf  # a claim's answer was lost: when to look next whether it stands
+        self._forgotten = 0  # how often every claim was dropped
         self._deadlines = Deadlines(
             lambda operation: self._pool().begun_at(operation), clock, lambda claim: self._ask(claim, Reason.TIMEOUT)
         )
@@ -154,7 +158,7 @@ class Scheduler(Service):
             await self._cancel_asked(now)
         if not self._claiming:
             return self._pause_for_cancels(now)
-        if self._doubt:
+        if now >= self._reconcile_at:
             await self._reconcile()
         await self._place(now)
         self._return_stale_backlog(now)
@@ -233,13 +237,17 @@ class Scheduler(Service):
         return got
 
     async def _claim(self, queue: str, limit: int, triggers: list[str], *, ahead: bool) -> list[Claim]:
+        forgotten = self._forgotten
         try:
             claims = await self._queue.claim(
                 host=self._lease.host, token=new_id(), queue=queue, triggers=triggers, limit=limit, ahead=ahead
             )
         except BaseException:  # also a cancellation, if this step was given up
-            self._doubt = True  # it may have been committed: find out before the next claim
+            self._reconcile_at = self._clock.monotonic()  # it may have been committed: find out before the next claim
+            self._doubt_ends = self._reconcile_at + DOUBT
             raise
+        if forgotten != self._forgotten:
+            return []  # it was on its way when this host was taken over, and so was what it brings
         if claims:
             self._claimed_at = self._lay_at = self._clock.monotonic()
             self.holdings.take(claims)
@@ -376,7 +384,7 @@ class Scheduler(Service):
         """Once claiming is stopped: wait for a claim on its way, and hand back what it brought."""
         async with self._stepping:
             self.return_backlog()
-            if self._doubt:
+            if self._reconcile_at < math.inf:
                 await self._reconcile()
 
     def forget(self) -> None:
@@ -385,19 +393,22 @@ class Scheduler(Service):
         self._deadlines.clear()
         self._placing.forget()
         self._settler.clear()
-        self._doubt = False
+        self._reconcile_at = math.inf
+        self._forgotten += 1
 
     async def _reconcile(self) -> None:
-        """A claim's answer was lost. What stands in our name but is not held here goes back, uncharged."""
+        """A claim's answer was lost. What stands in our name but is not held here goes back, uncharged.
+
+        Looked for more than once: what the server was doing when the connection broke it may still commit.
+        """
         standing = await self._queue.claims_of(self._lease.host)
-        lost = [(operation, token) for operation, token in standing if not self._known(operation, token)]
+        unwritten = self._settler.unwritten()
+        lost = [one for one in standing if self.holdings.held(*one) is None and one not in unwritten]
         if lost:
             await self._queue.give_back(self._lease.host, lost)
             emit("claim.reconciled", operations=[operation for operation, _ in lost])
-        self._doubt = False
-
-    def _known(self, operation: int, token: int) -> bool:
-        return self.holdings.held(operation, token) is not None or self._settler.has(operation, token)
+        now = self._clock.monotonic()
+        self._reconcile_at = now + self._rhythm.heartbeat if now < self._doubt_ends else math.inf
 
 
 def _tell(claim: Claim, verdict: Verdict) -> None:

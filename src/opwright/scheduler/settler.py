@@ -51,6 +51,7 @@ class Settler(Service):
         self._unsure: list[Settlement] = []
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
+        self._put_off: dict[tuple[int, int], Settlement] = {}  # by operation and token
 
     def add(self, claim: Claim, verdict: Verdict) -> None:
         """A verdict to write."""
@@ -72,10 +73,10 @@ class Settler(Service):
         """How many verdicts wait to be written."""
         return len(self._pending) + len(self._writing) + len(self._remarks) + len(self._unsure)
 
-    def has(self, operation: int, token: int) -> bool:
-        """Whether a verdict on this claim waits to be written."""
-        waiting = (*self._writing, *self._pending, *self._unsure)
-        return any(claim.operation == operation and claim.token == token for claim, _ in waiting)
+    def unwritten(self) -> set[tuple[int, int]]:
+        """(operation, token) of every claim on which a verdict waits to be written."""
+        waiting = (*self._writing, *self._pending, *self._unsure, *self._put_off.values())
+        return {(claim.operation, claim.token) for claim, _ in waiting}
 
     async def run_once(self) -> float:
         """Write what is pending, a batch at a time. That some is written is told when no more is pending, not for each batch."""
@@ -139,6 +140,7 @@ class Settler(Service):
         """Drop what is pending: its claims stand no more."""
         self._pending.clear()
         self._unsure.clear()
+        self._put_off.clear()
         self._writing = []
 
     async def _write(self, batch: list[Settlement]) -> None:
@@ -167,9 +169,16 @@ class Settler(Service):
         # Not the whole text: that of a check constraint tells the refused row, which has another time in it at each attempt.
         if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED and (verdict.error or "").startswith(REFUSED):
             logger.error("operation %s: %s; trying again in %g s", claim.operation, text, PUT_OFF)
-            asyncio.get_running_loop().call_later(PUT_OFF, self.add, claim, verdict)  # or it stays claimed while this host lives
+            self._put_off[claim.operation, claim.token] = batch[0]  # or it stays claimed while this host lives
+            asyncio.get_running_loop().call_later(PUT_OFF, self._take_up, claim)
             return
         await self._write([(claim, End(OutcomeCode.FAILED, error=text))])
+
+    def _take_up(self, claim: Claim) -> None:
+        """Try once more what was put off, unless all claims have been dropped since."""
+        one = self._put_off.pop((claim.operation, claim.token), None)
+        if one is not None:
+            self.add(*one)
 
 
 def _touches_others(claim: Claim) -> bool:

@@ -26,7 +26,7 @@ except ImportError:  # pragma: no cover - the extra is not installed
 
 T = TypeVar("T")
 OLDEST = 140_000
-CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.OWN: 20}
+CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.SWEEP: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
 PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more

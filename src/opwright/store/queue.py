@@ -204,6 +204,14 @@ class Queue:
         """Delete requests to cancel what has ended by itself."""
         await self._engine.run("forget_requests", Lane.CONTROL)
 
+    async def drop_unrecorded(self) -> list[int]:
+        """Delete the claims of what has no record, with all that is left of it; which these were.
+
+        Somebody deleted it by hand. No verdict and no takeover ends such a claim where a host has claimed it again without
+        being told of it, or has died.
+        """
+        return await self._engine.play(_drop_unrecorded(), Lane.CONTROL)
+
     async def ready_after(self, position: tuple[str, int, int], limit: int) -> list[Row]:
         """A window of the ready queue: rows of queue, rank, operation, trigger behind a position."""
         queue, rank, operation = position
@@ -266,6 +274,14 @@ def _fail(rows: str) -> Plan[set[int]]:
     failed = [row[0] for row in (yield call("fail_ready", rows=rows))]
     yield from submits.over(failed)
     return set(failed)
+
+
+def _drop_unrecorded() -> Plan[list[int]]:
+    gone = [row["operation"] for row in (yield call("drop_unrecorded"))]
+    if gone:
+        yield call("sweep", operations=gone)
+        yield from submits.free(gone)
+    return gone
 
 
 def lost() -> int:

@@ -64,56 +64,56 @@ class Sweeps:
 
     async def claim(self, name: str, interval: float) -> bool:
         """Whether it is this host's turn, which then is the only one for ``interval`` seconds."""
-        return bool(await self._engine.run("claim_sweep", Lane.CONTROL, name=name, interval=round(interval * SECOND)))
+        return bool(await self._engine.run("claim_sweep", Lane.SWEEP, name=name, interval=round(interval * SECOND)))
 
     async def due_in(self, name: str, interval: float) -> float:
         """Seconds until the next turn, of whatever host."""
-        rows = await self._engine.run("sweep_due", Lane.CONTROL, name=name, interval=round(interval * SECOND))
+        rows = await self._engine.run("sweep_due", Lane.SWEEP, name=name, interval=round(interval * SECOND))
         return min(max(rows[0]["wait"] / SECOND, 0.0), interval) if rows else 0.0
 
     async def place(self, name: str) -> Place:
         """How far a sweep has come, and the engine's clock."""
-        (row,) = await self._engine.run("sweep_place", Lane.CONTROL, name=name)
+        (row,) = await self._engine.run("sweep_place", Lane.SWEEP, name=name)
         return Place(row["now"], row["front"], row["behind"])
 
     async def keep_place(self, name: str, front: int, behind: int) -> None:
         """Note how far a sweep has come."""
-        await self._engine.run("keep_sweep_place", Lane.CONTROL, name=name, front=front, behind=behind)
+        await self._engine.run("keep_sweep_place", Lane.SWEEP, name=name, front=front, behind=behind)
 
     async def successes(self, after: int, before: int, cutoff: int, limit: int) -> Aged:
         """A window of what was submitted between two ids: those that succeeded before ``cutoff`` (microseconds) are due."""
         rows = await self._engine.run(
-            "aged_successes", Lane.CONTROL, after=after, before=before, cutoff=cutoff, limit=limit
+            "aged_successes", Lane.SWEEP, after=after, before=before, cutoff=cutoff, limit=limit
         )  # fmt: skip
         return Aged([row["operation"] for row in rows if row["due"]], rows[-1]["operation"] if rows else None)
 
     async def unhappy(self, code: OutcomeCode, cutoff: int, behind: Unhappy, limit: int) -> list[Unhappy]:
         """What FAILED, or was CANCELLED, before ``cutoff``: a window behind a position."""
         rows = await self._engine.run(
-            "aged_unhappy", Lane.CONTROL, status=int(code), cutoff=cutoff, limit=limit, **behind._asdict()
+            "aged_unhappy", Lane.SWEEP, status=int(code), cutoff=cutoff, limit=limit, **behind._asdict()
         )  # fmt: skip
         return [Unhappy(*row) for row in rows]
 
     async def count_failed(self) -> int:
         """How many FAILED operations there are."""
-        (row,) = await self._engine.run("count_failed", Lane.CONTROL)
+        (row,) = await self._engine.run("count_failed", Lane.SWEEP)
         return int(row["failed"])
 
     async def last_surplus(self, surplus: int) -> int:
         """The newest of the ``surplus`` oldest FAILED operations; 0 if there are not so many."""
-        rows = await self._engine.run("last_surplus", Lane.CONTROL, offset=surplus - 1)
+        rows = await self._engine.run("last_surplus", Lane.SWEEP, offset=surplus - 1)
         return int(rows[0]["operation"]) if rows else 0
 
     async def failed(self, surplus: int, cutoff: int, behind: Unhappy, limit: int) -> list[Failed]:
         """A window of FAILED operations: due are those up to the id ``surplus``, and those submitted before ``cutoff``."""
         rows = await self._engine.run(
-            "failed_window", Lane.CONTROL, surplus=surplus, cutoff=cutoff, limit=limit, **behind._asdict()
+            "failed_window", Lane.SWEEP, surplus=surplus, cutoff=cutoff, limit=limit, **behind._asdict()
         )  # fmt: skip
         return [Failed(Unhappy(row["ended"], row["operation"]), bool(row["due"])) for row in rows]
 
     async def delete(self, operations: Sequence[int]) -> list[Swept]:
         """Delete the records of those of these ended operations that nobody needs any more; what they were, in order."""
-        return await self._engine.play(_delete(sorted(operations)), Lane.CONTROL)
+        return await self._engine.play(_delete(sorted(operations)), Lane.SWEEP)
 
 
 def _delete(operations: list[int]) -> Plan[list[Swept]]:

@@ -143,6 +143,12 @@ replaced as (
 insert into opwright.operationstatus (operation, at, attempt, kind, text, fraction)
 select i, m, a, k, e, f from given order by n returning operation
 
+-- name: drop_unrecorded
+-- Claims of what has no record, because somebody deleted it by hand. (A scalar sub-select, which is not hashed.)
+delete from opwright.claimed where operation = any (array(
+  select c.operation from opwright.claimed c
+  where (select o.id from opwright.operations o where o.id = c.operation) is null for update of c skip locked)) returning operation
+
 -- name: uncommitted
 -- Claims whose end a trigger has written in a transaction of its caller's: those that still stand, and whether that transaction is
 -- over. Nobody waits for it.

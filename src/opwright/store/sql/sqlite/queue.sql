@@ -137,6 +137,11 @@ delete from opwright.operationstatus where kind = 4 and operation in (select ope
   and id < (select max(n.id) from opwright.operationstatus n where n.operation = opwright.operationstatus.operation
     and n.kind = 4 and n.attempt = opwright.operationstatus.attempt) returning operation
 
+-- name: drop_unrecorded
+-- Claims of what has no record, because somebody deleted it by hand.
+delete from opwright.claimed
+where not exists (select 1 from opwright.operations o where o.id = opwright.claimed.operation) returning operation
+
 -- name: uncommitted
 -- Claims whose end a trigger has written in a transaction of its caller's, and that still stand. Whoever can write here knows that
 -- no such transaction is open.
