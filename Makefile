@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 
+# Processes that run tests side by side, each with a PostgreSQL of its own; much of the time a test waits for others.
+TESTERS ?= 3
+
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE  := src tests examples benchmarks docs
@@ -21,7 +24,7 @@ run: $(STAMP) ## run the main example
 	@$(BIN)/python -m examples.assets
 
 test: $(STAMP) ## run the tests, on SQLite and on a real PostgreSQL; no root, nothing to install
-	@$(BIN)/python -m pytest -m "not system and not slow"
+	@$(BIN)/python -m pytest -m "not system and not slow" -n $(TESTERS) --dist worksteal
 
 test-kills: $(STAMP) ## charge a card a thousand times through a thousand kills; takes some minutes
 	@OPWRIGHT_TEST_KILLS=1000 $(BIN)/python -m pytest tests/integration/test_charge_once.py -k "a_card_is_charged_once and postgresql and charge-" --timeout 900

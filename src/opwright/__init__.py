@@ -8,6 +8,7 @@ claims and settles; ``app`` builds the services; ``cli`` is the command line. A 
 from opwright.app.application import Opwright
 from opwright.app.host import Host
 from opwright.errors import (
+    AlreadyRetried,
     ConfigurationError,
     ExtraMissing,
     InvalidOperation,
@@ -40,6 +41,7 @@ from opwright.settings import Settings
 from opwright.workers.current import Current
 
 __all__ = [
+    "AlreadyRetried",
     "Backoff",
     "Batch",
     "ConfigurationError",

@@ -7,7 +7,8 @@ OpwrightError
 │   └── ExtraMissing           a library of an optional extra is not installed
 ├── InvalidOperation           bad input, refused at the door; names the field
 │   ├── UnknownTrigger         no trigger of that name is registered
-│   └── KeyTaken               another operation holds the key; names the winner
+│   ├── KeyTaken               another operation holds the key; names the winner
+│   └── AlreadyRetried         an earlier retry of it has not ended; names that one
 ├── NotInOperation             asked about the running operation where none runs
 ├── OperationNotFound          no operation has this id (or its record was swept)
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
@@ -71,6 +72,17 @@ class KeyTaken(InvalidOperation):
     def __init__(self, message: str, *, winner: int) -> None:
         super().__init__(message, field="key")
         self.winner = winner
+
+
+class AlreadyRetried(InvalidOperation):
+    """An operation is retried already. ``retry`` is the id of that retry, which has not ended."""
+
+    def __init__(self, operation: int, retry: int) -> None:
+        super().__init__(
+            f"operation {operation} is retried already, as operation {retry}, which has not ended: cancel that one, or wait",
+            field="operation",
+        )
+        self.retry = retry
 
 
 class NotInOperation(OpwrightError):

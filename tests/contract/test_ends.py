@@ -1,18 +1,22 @@
 """What follows from an end, in its transaction: a hand-back to the submitter. And ends that a trigger writes by itself."""
 
+import asyncio
+
 import msgspec
 import pytest
 
 from opwright.clock import TurnedClock
-from opwright.errors import InvalidOperation, OperationNotFound, StaleClaim
+from opwright.errors import AlreadyRetried, InvalidOperation, OperationNotFound, StaleClaim
 from opwright.model.claim import Verdict
 from opwright.model.operation import NewOperation, OnConflict
 from opwright.model.status import OutcomeCode, Status
 from opwright.store import submits
+from opwright.store.acts import Acts
 from opwright.store.store import Store
 from tests.contract.kit import (
     CANCELLATION,
     ENDS,
+    FAILURE,
     HAND_BACK,
     QUEUE,
     Member,
@@ -152,6 +156,35 @@ async def test_what_has_not_ended_is_not_submitted_again(store: Store) -> None:
         await store.operations.retry(identifier)
     with pytest.raises(OperationNotFound, match="there is no operation 5"):
         await store.operations.retry(5)
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_what_is_being_retried_is_not_retried_again(store: Store, host: Member, key: str | None) -> None:
+    """The refusal names the retry that has not ended. When it has, the next one may come."""
+    old = operation(key=key)
+    await (store.operations.submit([old]) if key is None else store.operations.submit_keyed(old, OnConflict.FAIL))
+    await host.end(await host.take(), FAILURE)
+    first = await store.operations.retry(old.id)
+    with pytest.raises(AlreadyRetried, match=f"operation {old.id} is retried already, as operation {first}") as caught:
+        await store.operations.retry(old.id)
+    assert caught.value.retry == first
+    await host.end(await host.take(), FAILURE)
+    assert await store.operations.retry(old.id) not in {old.id, first}
+
+
+@pytest.mark.fault("F22")
+async def test_of_many_retries_at_once_one_is_made(store: Store, other: Store, host: Member) -> None:
+    """From one process or from several: each of the others is told which one."""
+    for _ in range(10):
+        (old,) = await submit(store)
+        await host.end(await host.take(), FAILURE)
+        doors = (store.operations, other.operations, Acts(other.engine, "ann"))
+        presses = [door.retry(old) for door in doors for _ in range(3)]
+        answers = await asyncio.gather(*presses, return_exceptions=True)
+        (made,) = [answer for answer in answers if isinstance(answer, int)]
+        assert [answer.retry for answer in answers if isinstance(answer, AlreadyRetried)] == [made] * 8
+        assert [claim.operation for claim in await host.claim()] == [made]
 
 
 async def test_children_know_their_parent(store: Store) -> None:

@@ -8,6 +8,7 @@ from opwright.clock import SECOND, TurnedClock
 from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict, after_death, hand_back
 from opwright.model.operation import OnConflict
 from opwright.model.status import OutcomeCode, Status
+from opwright.store.postgresql import PostgresEngine
 from opwright.store.queue import Marked
 from opwright.store.store import Store
 from tests.contract.kit import (
@@ -21,6 +22,7 @@ from tests.contract.kit import (
     ids,
     operation,
     places,
+    promptly,
     query,
     retry,
     stale,
@@ -306,3 +308,15 @@ async def test_marked_progress_is_fenced_like_any_write(store: Store, host: Memb
     await store.queue.mark([Marked(one, claim.token, 42, 2, 3)])
     assert (await store.operations.get(one)).worker == 42
     assert await status(store, one) is Status.PROCESSING
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # on SQLite whoever writes waits
+async def test_an_end_in_somebodys_open_transaction_keeps_no_renewal_waiting(store: Store, host: Member) -> None:
+    """What runs long is marked with each renewal: an operation that has written its own end and not committed is passed by."""
+    open_one, other = await submit(store, 2)
+    claims = await host.claim(2)
+    assert isinstance(store.engine, PostgresEngine)
+    async with store.engine.transaction() as raw:
+        await raw.execute(f"delete from opwright.claimed where operation = {open_one}")
+        await promptly(store.queue.mark([Marked(claim.operation, claim.token, 42, 2, 3) for claim in claims]))
+        assert (await store.operations.get(other)).worker == 42

@@ -46,7 +46,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"F{fault:<3} {_worst(outcomes):7} {test}")
 
 
-def _numbers(report: pytest.TestReport) -> Iterator[str]:
+def _numbers(report: pytest.TestReport | pytest.CollectReport) -> Iterator[str]:
+    if isinstance(report, pytest.CollectReport):
+        return  # a file that could not be read tells no numbers
     for name, value in report.user_properties:
         if name == FAULTS and isinstance(value, str):
             yield from value.split(",")

@@ -10,8 +10,7 @@ from typing import Literal
 
 import pytest
 
-from opwright import InvalidOperation, OperationCancelled, OperationFailed, Status
-from opwright.errors import KeyTaken
+from opwright import AlreadyRetried, InvalidOperation, OperationCancelled, OperationFailed, Status
 from opwright.operations.handle import Handle
 from tests.faults.kit import check_nothing_is_lost, ended, send, short
 from tests.faults.unruly import Unruly
@@ -73,21 +72,20 @@ async def refused(operation: Handle[int]) -> None:
 
 
 @pytest.mark.fault("F22")
-async def test_of_many_operators_that_retry_what_has_a_key_one_does(unruly: Unruly, diary: Diary, tables: Tables) -> None:  # F22
-    """All at the same moment: one more run, and the others are told who holds the key."""
-    async with unruly.ops, unruly.ops.host(pool="inline"):
-        failed = await unruly.flaky.options(key="one").submit("keyed", failures=1)
-        with pytest.raises(OperationFailed):
-            await failed.result(20)
-        pause = await unruly.hold.submit("pause")
+@pytest.mark.parametrize("key", ["one", None])
+async def test_of_many_presses_of_retry_one_counts(unruly: Unruly, tables: Tables, key: str | None) -> None:  # F22
+    """All at the same moment: one more run, and the others are told which one."""
+    async with unruly.ops:
+        async with unruly.ops.host(pool="inline"):
+            failed = await unruly.flaky.options(key=key).submit("pressed", failures=1)
+            with pytest.raises(OperationFailed):
+                await failed.result(20)
         presses = await asyncio.gather(*(unruly.ops.handle(failed.id).retry() for _ in range(10)), return_exceptions=True)
-        diary.release("pause")
-        await pause.result(20)
-        winners = [answer for answer in presses if isinstance(answer, Handle)]
-        assert winners
-        for winner in winners:
-            assert await winner.result(20) == 2 + winners.index(winner)
-        assert all(isinstance(answer, KeyTaken | Handle) for answer in presses)
+        (again,) = [answer for answer in presses if isinstance(answer, Handle)]
+        assert [answer.retry for answer in presses if isinstance(answer, AlreadyRetried)] == [again.id] * 9
+        async with unruly.ops.host(pool="inline"):
+            assert await again.result(20) == 2
+    assert await tables.count("operations") == 2
     await check_nothing_is_lost(tables)
 
 

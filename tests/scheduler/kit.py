@@ -141,7 +141,7 @@ class Bench:
         self.losses = 0
         identity = Identity("bench", 1, "1.0", rhythm.queues, list(triggers))
         self.lease = Lease(store.hosts, identity, Terms(), clock, renewed=self._renewed, lost=self._lost)
-        self.settler = Settler(self.queue, lambda: self.lease.host, lambda written: self.scheduler.landed(written))  # noqa: PLW0108 - it is made below
+        self.settler = Settler(self.queue, lambda: self.lease.host, landed=lambda written: self.scheduler.landed(written))  # noqa: PLW0108 - it is made below
         self.scheduler = Scheduler(
             queue=self.queue, pool=lambda: self.pool, lease=self.lease, settler=self.settler, rhythm=rhythm,
             triggers=list(triggers), clock=clock,

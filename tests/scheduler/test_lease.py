@@ -165,7 +165,10 @@ async def test_after_a_break_it_takes_a_whole_lease_again(store: Store, clock: T
 
 @pytest.mark.fault("F44")
 async def test_a_renewal_that_comes_late_makes_no_judge(store: Store, clock: TurnedClock) -> None:
-    """The server, this process or the whole machine stood still: who else is late because of that nobody can know."""
+    """The server was frozen, or this process, or the whole machine: what held us up may have held up the others.
+
+    So nobody is judged by that renewal, nor for a whole lease after it.
+    """
     victim = await join(store)
     bench = await registered(store, clock)
     for _ in range(5):

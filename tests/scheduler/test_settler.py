@@ -50,7 +50,7 @@ class Bench:
         self.claims = claims
         self.queue = queue
         self.landed: list[set[int]] = []
-        self.settler = Settler(queue, lambda: member.id, self.landed.append)
+        self.settler = Settler(queue, lambda: member.id, landed=self.landed.append)
 
     def add(self, claim: Claim, verdict: Verdict = SUCCESS) -> None:
         self.settler.add(claim, verdict)

@@ -21,7 +21,13 @@ def bouncer(postgres_server: PostgresServer) -> Iterator[Bouncer]:
 
 
 @pytest.fixture
-def contract_url(bouncer: Bouncer, postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def database_url(bouncer: Bouncer, postgres_database: str) -> str:
+    """The only engine that a pooler serves; a promise that holds on PostgreSQL alone asks for it by this name."""
+    return bouncer.pooled(postgres_database)
+
+
+@pytest.fixture
+def contract_url(database_url: str, postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the contract is tested through. A look into the tables, past everything that is Opwright's, goes past this too."""
 
     class Direct:
@@ -30,4 +36,4 @@ def contract_url(bouncer: Bouncer, postgres_database: str, monkeypatch: pytest.M
             return await asyncpg.connect(postgres_database, statement_cache_size=statement_cache_size)
 
     monkeypatch.setattr(kit, "asyncpg", Direct)
-    return bouncer.pooled(postgres_database)
+    return database_url

@@ -20,7 +20,7 @@ from tests.system.bouncer import POOL, Bouncer
 pytestmark = pytest.mark.system
 
 # Texts and plans of statements: no program stands between them and anything, and PREPARE needs a session.
-DIRECT = {"test_plans", "test_statements"}
+DIRECT = {"test_place_plans", "test_plans", "test_statements", "test_sweep_plans"}
 FEWEST = 100  # tests; that they are collected is what this module is about
 names = sorted(path.stem for path in Path(tests.contract.__path__[0]).glob("test_*.py"))
 collected: list[str] = []

@@ -82,7 +82,8 @@ class Operator(Admin):
     ) -> int:
         """Submit an ended operation once more; the new id. With a registry, some inputs may be given anew (see ``inputs``).
 
-        Raises OperationNotFound, InvalidOperation while it has not ended, UnknownTrigger, KeyTaken.
+        Raises OperationNotFound, InvalidOperation while it has not ended, AlreadyRetried while a retry
+        of it has not, UnknownTrigger, KeyTaken.
         """
         changed = await self._changed(operation, registry, pairs, document) if registry is not None else None
         again = await self._acts.retry(operation, changed)

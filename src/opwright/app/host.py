@@ -184,8 +184,9 @@ class Host:
             hanging=vigil.hanging,
         )  # fmt: skip
         self._settler = Settler(
-            store.queue, lambda: self._lease.host, self._landed, self._returned, self._freed, written=store.engine.notify_ends
-        )
+            store.queue, lambda: self._lease.host,
+            landed=self._landed, returned=self._returned, freed=self._freed, written=store.engine.notify_ends,
+        )  # fmt: skip
         rhythm = Rhythm(
             settings.heartbeat, settings.kill_after, look_ahead=settings.look_ahead == "auto", queues=settings.queues,
             patience=Patience(settings.wait_interval, settings.waits, settings.maximum_processing),

@@ -88,7 +88,8 @@ class Handle(Generic[R]):
     def retry(self) -> Call[Handle[R]]:
         """Submit it once more, as it was, now that it has ended; the handle of the new operation.
 
-        Raises InvalidOperation while it has not ended, KeyTaken when another operation holds its key, OperationNotFound.
+        Raises InvalidOperation while it has not ended, AlreadyRetried while a retry of it has not,
+        KeyTaken when another operation holds its key, OperationNotFound.
         """
         return self._client.asking("retry()", self._retry)
 

@@ -34,10 +34,10 @@ class Settler(Service):
         self,
         queue: Queue,
         host: Callable[[], int],
+        *,
         landed: Callable[[set[int]], None],
         returned: Callable[[], None] = lambda: None,
         freed: Callable[[], None] = lambda: None,
-        *,
         written: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__("settler")

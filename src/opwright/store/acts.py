@@ -25,7 +25,7 @@ class Acts:
     async def retry(self, operation: int, changed: NewOperation | None = None) -> int:
         """Submit an ended operation once more; the new id. ``changed``: a draft whose inputs take the place of the old ones.
 
-        Raises OperationNotFound, InvalidOperation, KeyTaken.
+        Raises OperationNotFound, InvalidOperation, AlreadyRetried, KeyTaken.
         """
         return await self._play(lambda: _retry(operation, changed, self._by))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from opwright.errors import DuplicateRow, KeyTaken, OperationNotFound
+from opwright.errors import AlreadyRetried, DuplicateRow, KeyTaken, OperationNotFound
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, Note, OnConflict, Operation
 from opwright.model.status import OutcomeCode, Status
@@ -72,7 +72,10 @@ class Operations:
         return found
 
     async def retry(self, operation: int) -> int:
-        """Submit an ended operation once more; the new id. Raises OperationNotFound, InvalidOperation, KeyTaken."""
+        """Submit an ended operation once more; the new id.
+
+        Raises OperationNotFound, InvalidOperation, AlreadyRetried, KeyTaken.
+        """
         identifier = new_id()
         plan = lambda: submits.retry(operation, identifier=identifier)  # noqa: E731
         again = await self._play_new(identifier, plan, lambda row: bool(row["retry_of"] == operation))
@@ -87,7 +90,7 @@ class Operations:
         """It may have landed, and even ended: then it holds its key no more, and another one may."""
         try:
             winner = await self._engine.play(plan())
-        except (DuplicateRow, KeyTaken):
+        except (DuplicateRow, KeyTaken, AlreadyRetried):
             if await self._stored(identifier, is_ours):
                 return identifier
             raise

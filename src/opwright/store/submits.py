@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from opwright.errors import InvalidOperation, KeyTaken, OperationNotFound, StaleClaim, StoreConflict
+from opwright.errors import AlreadyRetried, InvalidOperation, KeyTaken, OperationNotFound, StaleClaim, StoreConflict
 from opwright.model.claim import NoteKind
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
@@ -153,9 +153,10 @@ def resume(operation: int, value: str) -> Plan[bool]:
 def retry(operation: int, changed: NewOperation | None = None, identifier: int | None = None) -> Plan[int]:
     """Submit an ended operation once more, as it was, or with the inputs (and the lane) of a draft; the new id.
 
-    Whoever may have to send it again gives the new one its ``identifier``.
+    Whoever may have to send it again gives the new one its ``identifier``. Two at once make one: the row of the old one is locked
+    before it is asked for its retries.
 
-    Raises OperationNotFound, InvalidOperation, KeyTaken.
+    Raises OperationNotFound, InvalidOperation, AlreadyRetried, KeyTaken.
     """
     found = yield call("request", operation=operation)
     if not found:
@@ -163,6 +164,9 @@ def retry(operation: int, changed: NewOperation | None = None, identifier: int |
     (row,) = found
     if not row["ended"]:
         raise InvalidOperation(f"operation {operation} has not ended: cancel it first, or wait", field="operation")
+    earlier = yield call("unended_retry", operation=operation)
+    if earlier and earlier[0]["id"] != identifier:
+        raise AlreadyRetried(operation, earlier[0]["id"])
     again = NewOperation(
         identifier or new_id(), row["trigger"], row["queue"], row["inputs"], row["priority"], options=row["options"],
         submitter=row["submitter"], retry_of=operation, key=row["key"],

@@ -41,6 +41,11 @@ select o.id, o.trigger, o.queue, o.priority, o.inputs, o.options, o.submitter, o
   exists (select 1 from opwright.outcomes e where e.operation = o.id) as ended
 from opwright.operations o where o.id = :operation
 
+-- name: unended_retry
+-- A retry of an operation that has not ended.
+select o.id from opwright.operations o
+where o.retry_of = :operation and (select 1 from opwright.outcomes e where e.operation = o.id) is null limit 1
+
 -- name: children
 -- What was submitted while an operation ran.
 select id, trigger from opwright.operations where parent = :operation order by id

@@ -167,7 +167,7 @@ insert into opwright.operationstatus (operation, at, attempt, kind, text)
 select id, {now}, 0, cast(:kind as smallint), cast(:text as text) from opwright.operations where id = :operation for key share
 
 -- name: request
--- As the common one. Its row is locked, so that an operation is retried or swept, and never both at once.
+-- As the common one. Its row is locked, so that an operation is retried or swept, never both at once, and never retried twice.
 select o.id, o.trigger, o.queue, o.priority, o.inputs, o.options, o.submitter, o.key, o.lane, o.capacity, o.period,
   exists (select 1 from opwright.outcomes e where e.operation = o.id) as ended
-from opwright.operations o where o.id = :operation for key share of o
+from opwright.operations o where o.id = :operation for no key update of o

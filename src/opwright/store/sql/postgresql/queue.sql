@@ -108,11 +108,15 @@ insert into opwright.outcomes (operation, ended, status, attempt, error)
 select g.operation, {now}, 2, g.errors + g.deaths, (select e from given where i = g.operation) from gone g returning operation
 
 -- name: mark
--- What has run longer than one renewal: its worker, its begin, its last sign of life.
+-- What has run longer than one renewal: its worker, its begin, its last sign of life. A claim whose end stands in the open
+-- transaction of its trigger is passed by: the lease of the host would wait for it, and end.
 with given as materialized (
-  select * from json_to_recordset(cast(:rows as json)) as g (i bigint, t bigint, w integer, b bigint, u bigint))
+  select * from json_to_recordset(cast(:rows as json)) as g (i bigint, t bigint, w integer, b bigint, u bigint)),
+free as materialized (
+  select operation from opwright.claimed where operation = any (array(select i from given)) for no key update skip locked)
 update opwright.claimed c set ahead = false, worker = g.w, begun = g.b, updated = g.u
-from given g where c.operation = g.i and c.token = g.t and (c.ahead or c.worker is distinct from g.w or c.updated is distinct from g.u)
+from given g where c.operation = any (array(select operation from free)) and c.operation = g.i and c.token = g.t
+  and (c.ahead or c.worker is distinct from g.w or c.updated is distinct from g.u)
 returning c.operation
 
 -- name: give_back
