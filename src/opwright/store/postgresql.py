@@ -249,6 +249,8 @@ class PostgresEngine:
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection:
+            if not self.pooled:  # else the session is nobody's
+                await connection.raw.reset()  # settings and locks that an earlier block has left
             transaction = connection.raw.transaction(isolation=_ISOLATION)
             await transaction.start()
             try:
