@@ -18,10 +18,12 @@ from opwright import (
     StoreError,
     Update,
 )
+from opwright.errors import StoreUnavailable
 from opwright.model.ids import new_id
 from opwright.model.status import TRANSITIONS
 from opwright.operations import waiting as waiting_module
 from opwright.operations.waiting import Waiting
+from opwright.service import Service
 from opwright.store.operations import Operations
 from opwright.store.postgresql import PostgresEngine
 from opwright.watch.postgresql import PostgresWatcher
@@ -530,6 +532,41 @@ async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
         assert await asyncio.wait_for(waiter, 20) == "done"
         patient.cancel()
         await asyncio.gather(patient, return_exceptions=True)
+
+
+async def test_who_waits_tells_of_an_outage_in_one_line(
+    postgres_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks and who listens have the same trouble, and tell it together."""
+    ops = Opwright(postgres_database)
+    work = Work(ops)
+    async with ops:
+        handle = await work.trigger.options(delay=10_000).submit()
+        waiter = asyncio.ensure_future(handle.result())
+        await eventually(lambda: _looked(ops, 1), "it has looked, and listens")
+        waiting = await ops.client.waiting()
+        engine = waiting._store.engine
+        assert isinstance(engine, PostgresEngine)
+
+        async def away(*_: object, **__: object) -> None:
+            raise StoreUnavailable("away")
+
+        monkeypatch.setattr(engine, "run", away)
+        monkeypatch.setattr(engine, "listen", away)
+        watcher = waiting._watcher
+        assert isinstance(watcher, PostgresWatcher)
+        watcher._connection.terminate()
+        for service in (waiting, watcher):
+            service.wake()
+        await eventually(lambda: _failing(waiting, watcher), "both have failed")
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.endswith(": away; trying again")
+
+
+async def _failing(*services: Service) -> bool:
+    return all(service._failures for service in services)
 
 
 async def _told(ops: Opwright) -> bool:

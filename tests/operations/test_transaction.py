@@ -107,6 +107,30 @@ async def test_an_error_in_the_block_leaves_neither_row_nor_submit_nor_success(o
 
 
 @postgresql
+async def test_a_block_finds_nothing_of_what_an_earlier_one_has_set(ops: Opwright) -> None:
+    """Their connection is the same one; settings and locks of the session are not handed on."""
+
+    @ops.operation
+    async def leave_behind() -> int:
+        async with operation.transaction() as own:
+            await own.connection.execute("set search_path = elsewhere; select pg_advisory_lock(7)")
+            own.returns(own.connection.get_server_pid())
+        return 0
+
+    @ops.operation
+    async def look() -> list[str]:
+        async with operation.transaction() as own:
+            path = await own.connection.fetchval("show search_path")
+            locks = await own.connection.fetchval("select count(*) from pg_locks where locktype = 'advisory' and objid = 7")
+            own.returns([str(own.connection.get_server_pid()), path, str(locks)])
+        return []
+
+    async with host(ops):
+        pid = await (await leave_behind.submit()).result(ENOUGH)
+        assert await (await look.submit()).result(ENOUGH) == [str(pid), '"$user", public', "0"]
+
+
+@postgresql
 @pytest.mark.parametrize("plain", [False, True], ids=["async with", "with"])
 async def test_the_error_of_a_block_is_told_though_its_connection_is_gone(ops: Opwright, *, plain: bool) -> None:
     """That nothing could be rolled back any more explains nothing: the server has done it."""

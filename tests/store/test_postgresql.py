@@ -24,6 +24,7 @@ from opwright.errors import (
 from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
+from opwright.store import postgresql
 from opwright.store.engine import Lane
 from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane
 from opwright.store.postgresql_address import own_parameters
@@ -250,6 +251,22 @@ async def test_a_key_taken_by_a_transaction_in_flight_is_waited_for(store: Store
         await blocked(raw)
         await getattr(transaction, ending)()
         assert await promptly(waiting) == (first.id if ending == "commit" else second.id)
+
+
+async def test_a_statement_that_waits_too_long_for_a_lock_was_not_carried_out(
+    open_store: OpenStore, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the server that gives up first, and says so: nothing is in doubt, and no connection is given up."""
+    monkeypatch.setitem(postgresql._SETTINGS, "statement_timeout", "300ms")
+    monkeypatch.setattr(postgresql, "STATEMENT_SECONDS", 0.25)  # the server's time begins later, by the way to it
+    store = await open_store()
+    await store.operations.submit_keyed(operation(key="another"), FAIL)
+    async with raw.transaction():
+        await run_raw(raw, store, "submit_keyed", rows='[{"i":1,"t":"work","q":"default","n":"{}","p":0,"k":"k"}]')
+        before = await backends(raw)
+        with pytest.raises(StoreBusy):
+            await store.operations.submit_keyed(operation(key="k"), FAIL)
+        assert before <= await backends(raw)
 
 
 # ----------------------------------------------------------------------------------------------- isolation

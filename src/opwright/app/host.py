@@ -42,7 +42,7 @@ from opwright.workers.processes import ProcessPool
 FLUSH_SECONDS = 10.0
 GOOD_BYE_SECONDS = 5.0
 INLINE_SLOTS = 100
-STANDSTILL = 60.0  # seconds that a step may take before the lease is no longer renewed; a statement gives up after 30
+STANDSTILL = 60.0  # seconds that a step may take before the lease is no longer renewed; a statement is given up after 35
 
 
 class Host:

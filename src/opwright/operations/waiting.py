@@ -33,6 +33,8 @@ class Waiting(Service):
         self._rested = 0.0  # by the loop's clock
         self._asked = float("-inf")
         self._watcher = ends_watcher_for(store.engine, self._told)
+        if self._watcher is not None:
+            self._watcher.outage = store.outage
         self._fresh: set[int] = set()  # nobody has looked yet whether there is such an operation
 
     async def wait(self, operation: int) -> Ending:

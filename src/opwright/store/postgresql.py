@@ -28,6 +28,7 @@ T = TypeVar("T")
 OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.SWEEP: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
+ANSWER_SECONDS = 5.0  # that we are more patient than the server: when it gives a statement up, nothing was done, and we know it
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
 PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more
 CLOSE_SECONDS = 2.0
@@ -248,6 +249,8 @@ class PostgresEngine:
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection:
+            if not self.pooled:  # else the session is nobody's
+                await connection.raw.reset()  # settings and locks that an earlier block has left
             transaction = connection.raw.transaction(isolation=_ISOLATION)
             await transaction.start()
             try:
@@ -287,7 +290,7 @@ class PostgresEngine:
             return _Connection(await self._addresses.connect(command_timeout=None, settings=settings), prepares=False)
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
-        raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS, settings=settings)
+        raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)
         if lane is Lane.CONTROL:
             self.senders = {raw.get_server_pid()}
         return _Connection(raw, prepares=not self.pooled)
@@ -296,7 +299,7 @@ class PostgresEngine:
         """A connection of its own that calls a function for each notification on a channel."""
         async with self._translated():
             addresses = Addresses(self.listen_url or self.url)
-            raw = await addresses.connect(command_timeout=STATEMENT_SECONDS, settings={})
+            raw = await addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings={})
             try:
                 for channel, callback in channels.items():
                     await raw.add_listener(channel, callback)
