@@ -39,7 +39,7 @@ def said(tmp_path: Path) -> Callable[[Any], str]:
     return answer
 
 
-@pytest.mark.parametrize("thing", [5, "sqlite:///x.db", object(), Session], ids=str)
+@pytest.mark.parametrize("thing", [5, "sqlite:///x.db", object(), Session], ids=["number", "address", "object", "class"])
 def test_what_nobody_knows_is_told_of_every_kind(thing: Any, said: Callable[[Any], str]) -> None:
     """The error names the type of what was given, and all that may be given."""
     text = said(thing)
