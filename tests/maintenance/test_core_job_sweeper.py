@@ -17,7 +17,7 @@ from opwright.model.submitter import hand_back_of
 from opwright.store.acts import Acts
 from opwright.store.store import Store
 from tests.contract.kit import CANCELLATION, FAILURE, SUCCESS, Member, operation, query, retry, status, submit
-from tests.maintenance.kit import DAY, HOUR, SEED, ended, left, recorded, sweeper
+from tests.maintenance.kit import DAY, HOUR, SEED, ended, heartbeat, left, recorded, sweeper
 
 KEPT: list[tuple[Verdict, float]] = [(SUCCESS, DAY), (CANCELLATION, DAY), (FAILURE, 14 * DAY)]
 
@@ -35,6 +35,15 @@ async def test_a_record_is_deleted_when_its_time_is_over(
     assert (await sweeper(store, clock).run_once()).total() == 1
     with pytest.raises(OperationNotFound):
         await store.operations.get(identifier)
+
+
+async def test_an_age_beyond_all_times_keeps_everything(store: Store, host: Member, clock: TurnedClock) -> None:
+    """No engine has a moment so long ago."""
+    identifiers = [*await ended(store, host), *await ended(store, host, CANCELLATION), *await ended(store, host, FAILURE)]
+    clock.turn(DAY)
+    assert not await sweeper(store, clock, Retention(*3 * [1e13 * HOUR])).run_once()
+    assert not await heartbeat(store, clock, age=1e13 * HOUR).run_once()
+    assert await recorded(store) == identifiers
 
 
 async def test_a_failure_of_thirteen_days_is_still_there(store: Store, host: Member, clock: TurnedClock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from opwright.clock import SECOND, Clock
+from opwright.clock import Clock
 from opwright.maintenance.sweep import Deleted, Sweep
 from opwright.model.ids import id_at
 from opwright.model.status import OutcomeCode
@@ -40,9 +40,9 @@ class CoreJobSweeper(Sweep):
         deleted = Deleted()
         for code, seconds in ((OutcomeCode.FAILED, self._retention.failed), (OutcomeCode.CANCELLED, self._retention.cancelled)):
             if seconds is not None:
-                deleted += await self._unhappy(code, place.now - round(seconds * SECOND))
+                deleted += await self._unhappy(code, place.before(seconds))
         if self._retention.succeeded is not None:
-            deleted += await self._succeeded(place, place.now - round(self._retention.succeeded * SECOND))
+            deleted += await self._succeeded(place, place.before(self._retention.succeeded))
         return deleted
 
     async def _unhappy(self, code: OutcomeCode, cutoff: int) -> Deleted:

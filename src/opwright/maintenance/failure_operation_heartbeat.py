@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from opwright.clock import SECOND, Clock
+from opwright.clock import Clock
 from opwright.maintenance.sweep import Deleted, Sweep
 from opwright.store.sweeps import START, Sweeps
 
@@ -23,12 +23,12 @@ class FailureOperationHeartbeat(Sweep):
         self, store: Sweeps, clock: Clock, *, age: float = AGE, records: int = RECORDS, interval: float = INTERVAL
     ) -> None:
         super().__init__(NAME, interval, store, clock, logging.INFO)  # DAM-95: details of each
-        self._age = round(age * SECOND)
+        self._age = age
         self._records = records
 
     async def run_once(self) -> Deleted:
         """Delete what is due by either threshold. Raises StoreError."""
-        cutoff = (await self._store.place(self.name)).now - self._age
+        cutoff = (await self._store.place(self.name)).before(self._age)
         surplus = await self._surplus()
         deleted, position = Deleted(), START
         while rows := await self._store.failed(surplus, cutoff, position, LOOK):

@@ -20,6 +20,10 @@ class Place(NamedTuple):
     front: int
     behind: int
 
+    def before(self, seconds: float) -> int:
+        """The moment so many seconds ago, in microseconds; not before the first of all moments, however many they are."""
+        return max(self.now - round(seconds * SECOND), 0)
+
 
 class Aged(NamedTuple):
     """A window of operations: those that are due, and the last one that was looked at; None when there was nothing to look at."""
