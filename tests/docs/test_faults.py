@@ -32,20 +32,26 @@ def rows_of(page: str) -> list[Row]:
     return [Row(int(number), *cells) for number, *cells in ROW.findall(page)]
 
 
-def faults_of(function: Function) -> Iterator[int]:
-    """The numbers of the faults that a test says it shows."""
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and words_of(decorator)[-1] == "fault":
-            yield from (int(str(ast.literal_eval(argument)).removeprefix("F")) for argument in decorator.args)
+def faults_of(function: Function, module: ast.Module | None = None) -> Iterator[int]:
+    """The numbers of the faults that a test says it shows, or its whole file."""
+    for mark in [*function.decorator_list, *(_marks_of(module) if module else [])]:
+        if isinstance(mark, ast.Call) and words_of(mark)[-1] == "fault":
+            yield from (int(str(ast.literal_eval(argument)).removeprefix("F")) for argument in mark.args)
+
+
+def _marks_of(module: ast.Module) -> Iterator[ast.expr]:
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            yield from node.value.elts if isinstance(node.value, ast.List) else [node.value]
 
 
 def marked_tests() -> dict[int, list[str]]:
     """Every test that bears the marker, by the number of its fault."""
     found = defaultdict(list)
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        functions = (node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, Function))
-        for function in functions:
-            for number in faults_of(function):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        for function in (node for node in module.body if isinstance(node, Function) and node.name.startswith("test_")):
+            for number in faults_of(function, module):
                 found[number].append(f"{file.relative_to(ROOT)}::{function.name}")
     return found
 
