@@ -77,7 +77,7 @@ def test_the_table_names_every_option() -> None:
     assert named == set(inspect.signature(Trigger.options).parameters) - {"self"}
 
 
-@pytest.mark.parametrize("text", ["up to twenty times", "after an hour"])
+@pytest.mark.parametrize("text", ["up to twenty times", "after three hours"])
 def test_figures_of_the_page_are_those_of_the_code(text: str) -> None:
     assert text in GUIDE.read_text().replace("\n", " ")
-    assert (RETRIES, LOST_AFTER) == (20, 3600 * SECOND)
+    assert (RETRIES, LOST_AFTER) == (20, 3 * 3600 * SECOND)
