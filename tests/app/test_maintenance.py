@@ -23,7 +23,7 @@ def sweeps(overrides: Overrides, environment: dict[str, str]) -> list[Sweep]:
 def clean_up(environment: dict[str, str], **overrides: object) -> tuple[float, int, float]:
     """Age in seconds, number and interval of the DAM rule."""
     (sweep,) = [one for one in sweeps(overrides, environment) if isinstance(one, FailureOperationHeartbeat)]  # type: ignore[arg-type]
-    return sweep._age / 1e6, sweep._records, sweep.interval
+    return sweep._age, sweep._records, sweep.interval
 
 
 def test_without_a_word_the_seed_s_times_are_kept() -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from opwright.clock import Clock
-from opwright.model.claim import Claim, DelayReason, End, Postpone, Verdict, hand_back
+from opwright.model.claim import Claim, Postpone, Verdict, hand_back
 from opwright.model.ids import new_id
-from opwright.model.status import OutcomeCode
 from opwright.model.worker import TOUCH, Outcome, Remark, StatusUpdate, Task
 from opwright.scheduler.deadlines import Deadlines
 from opwright.scheduler.holdings import Holdings, Reason
@@ -18,7 +17,7 @@ from opwright.scheduler.lease import Lease
 from opwright.scheduler.measures import LookAhead, Measures
 from opwright.scheduler.placing import Placing
 from opwright.scheduler.settler import Settler
-from opwright.scheduler.verdicts import Patience, asked_verdict, verdict_on
+from opwright.scheduler.verdicts import Patience, asked_verdict, tell, verdict_on
 from opwright.service import Service
 from opwright.store.queue import Queue
 from opwright.telemetry import emit, logger
@@ -345,7 +344,7 @@ class Scheduler(Service):
 
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self._over(claim)
-        _tell(claim, verdict)
+        tell(claim, verdict)
         if isinstance(verdict, Postpone):
             self._placing.postponed(claim.operation, verdict.delay)
         self._settler.add(claim, verdict)
@@ -409,12 +408,3 @@ class Scheduler(Service):
             emit("claim.reconciled", operations=[operation for operation, _ in lost])
         now = self._clock.monotonic()
         self._reconcile_at = now + self._rhythm.heartbeat if now < self._doubt_ends else math.inf
-
-
-def _tell(claim: Claim, verdict: Verdict) -> None:
-    """What went wrong, in a line of the log; all of it stands in the database."""
-    if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED:
-        logger.info("operation %s (%s) failed: %s", claim.operation, claim.trigger, (verdict.error or "").partition("\n")[0])
-    elif isinstance(verdict, Postpone) and verdict.note is not None and verdict.reason is not DelayReason.WAIT:
-        error = verdict.note.partition("\n")[0]
-        logger.info("operation %s (%s), again in %.3g s: %s", claim.operation, claim.trigger, verdict.delay, error)

@@ -6,7 +6,18 @@ import random
 from dataclasses import dataclass
 
 from opwright.errors import OperationExpired, OperationTimeout
-from opwright.model.claim import Claim, End, Verdict, after_death, after_error, after_retry, after_wait, hand_back
+from opwright.model.claim import (
+    Claim,
+    DelayReason,
+    End,
+    Postpone,
+    Verdict,
+    after_death,
+    after_error,
+    after_retry,
+    after_wait,
+    hand_back,
+)
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import Outcome, StatusUpdate
 from opwright.scheduler.holdings import Reason
@@ -82,3 +93,12 @@ def _silent(patience: Patience) -> OperationExpired:
         f"it ran for {patience.processing:g} s (the setting maximum_processing) without a sign of life; "
         "let it report progress or call operation.touch(), or give it a timeout as long as it may take"
     )
+
+
+def tell(claim: Claim, verdict: Verdict) -> None:
+    """What went wrong, in a line of the log; all of it stands in the database."""
+    if isinstance(verdict, End) and verdict.code is OutcomeCode.FAILED:
+        logger.info("operation %s (%s) failed: %s", claim.operation, claim.trigger, (verdict.error or "").partition("\n")[0])
+    elif isinstance(verdict, Postpone) and verdict.note is not None and verdict.reason is not DelayReason.WAIT:
+        error = verdict.note.partition("\n")[0]
+        logger.info("operation %s (%s), again in %.3g s: %s", claim.operation, claim.trigger, verdict.delay, error)
