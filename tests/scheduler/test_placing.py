@@ -9,7 +9,7 @@ from opwright.model.operation import NewOperation
 from opwright.model.options import Backoff, Options
 from opwright.model.status import Status
 from opwright.model.worker import Outcome, Task
-from opwright.scheduler.scheduler import Rhythm
+from opwright.scheduler.rhythm import Rhythm
 from opwright.store.store import Store
 from tests.contract.kit import operation, status
 from tests.scheduler.kit import Bench, bench

@@ -23,7 +23,8 @@ from opwright.operations.registry import Registry
 from opwright.scheduler.expiry import Expiry, Limits
 from opwright.scheduler.housekeeping import Housekeeping
 from opwright.scheduler.lease import Identity, Lease, Terms
-from opwright.scheduler.scheduler import Rhythm, Scheduler
+from opwright.scheduler.rhythm import Rhythm
+from opwright.scheduler.scheduler import Scheduler
 from opwright.scheduler.settler import Settler
 from opwright.scheduler.verdicts import Patience
 from opwright.scheduler.vigil import Vigil

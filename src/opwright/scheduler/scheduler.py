@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from opwright.clock import Clock
 from opwright.model.claim import Claim, Postpone, Verdict, hand_back
@@ -16,8 +15,9 @@ from opwright.scheduler.holdings import Holdings, Reason
 from opwright.scheduler.lease import Lease
 from opwright.scheduler.measures import LookAhead, Measures
 from opwright.scheduler.placing import Placing
+from opwright.scheduler.rhythm import Rhythm
 from opwright.scheduler.settler import Settler
-from opwright.scheduler.verdicts import Patience, asked_verdict, tell, verdict_on
+from opwright.scheduler.verdicts import asked_verdict, tell, verdict_on
 from opwright.service import Service
 from opwright.store.queue import Queue
 from opwright.telemetry import emit, logger
@@ -29,17 +29,6 @@ HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
 MEASURED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY})  # it ran as long as it wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How a scheduler behaves: ``heartbeat`` and ``kill_after`` in seconds; ``queues`` None for all."""
-
-    heartbeat: float = 2.0
-    kill_after: float = 5.0
-    look_ahead: bool = True
-    queues: tuple[str, ...] | None = None
-    patience: Patience = field(default_factory=Patience)
 
 
 class Scheduler(Service):
