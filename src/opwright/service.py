@@ -18,7 +18,6 @@ import asyncio
 import random
 import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
 
 from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 from opwright.telemetry import emit, logger
@@ -177,9 +176,12 @@ class Service(ABC):
 
 
 async def _waited(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    """Wait for the event, which the end of the time sets too: that costs half of a timeout, whose end is a cancellation."""
+    timer = asyncio.get_running_loop().call_later(seconds, event.set)
+    try:
+        await event.wait()
+    finally:
+        timer.cancel()
 
 
 def backoff_pause(failures: int, most: float | None = None) -> float:

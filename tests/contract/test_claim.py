@@ -42,6 +42,15 @@ async def test_concurrent_claims_never_share_an_operation(open_store: OpenStore)
     assert [row[0] for row in held] == sent
 
 
+async def test_a_large_claim_brings_every_operation_as_it_was_sent(store: Store, host: Member) -> None:
+    """Hundreds at once, in order, each with its own inputs: quotes, backslashes and signs of any script."""
+    texts = [rf'["{number} \"quoted\" \\ ångström 猫"]' for number in range(500)]
+    sent = [operation(inputs=text) for text in texts]
+    await store.operations.submit(sent)
+    claims = await host.claim(500)
+    assert [(claim.operation, claim.inputs) for claim in claims] == [(one.id, one.inputs) for one in sent]
+
+
 async def test_a_claim_is_visible_to_every_process(store: Store, host: Member, other: Store) -> None:
     """What one host holds, the others read as PROCESSING and cannot take."""
     (one,) = await submit(store)

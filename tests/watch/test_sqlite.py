@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from opwright import Opwright
-from opwright.watch.sqlite import PERIOD, SqliteWatcher
+from opwright.clock import TurnedClock
+from opwright.watch.sqlite import PERIOD, REST_AFTER, REST_PERIOD, SqliteWatcher
 
 COMMIT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('insert into t values (1)'); c.commit()"
 
@@ -22,7 +23,8 @@ class Watched:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.changes = 0
-        self.watcher = SqliteWatcher(path, self._changed)
+        self.clock = TurnedClock()
+        self.watcher = SqliteWatcher(path, self._changed, self.clock)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -55,6 +57,17 @@ async def test_while_nothing_is_committed_nothing_is_reported(watched: Watched) 
         assert await watched.look() == 0
         connection.execute("rollback")
         assert await watched.look() == 0
+
+
+async def test_a_file_at_rest_is_looked_at_half_as_often_until_it_changes(watched: Watched) -> None:
+    """What comes alone waits 20 ms at the median; what follows it, 10."""
+    watched.clock.turn(REST_AFTER + 0.1)
+    assert await watched.watcher.run_once() == REST_PERIOD
+    with closing(sqlite3.connect(watched.path, isolation_level=None)) as connection:
+        connection.execute("insert into t values (1)")
+    assert await watched.look() == 1
+    watched.clock.turn(REST_AFTER - 0.1)
+    assert await watched.watcher.run_once() == PERIOD
 
 
 async def test_a_commit_of_a_plain_connection_is_reported_once(watched: Watched) -> None:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from opwright.errors import ConfigurationError, DuplicateRow, RowRefused, StoreBusy, StoreError, StoreUnavailable
 from opwright.store.engine import Call, Rows
 from opwright.store.statements import Statement
@@ -26,6 +28,9 @@ create temp table given (operation integer, token integer, status integer, attem
   error text, keyed integer, errors integer, deaths integer, wait integer, reason integer, queue text, rank integer,
   trigger text, kind integer, lane text, seen integer, fraction real)
 """
+
+
+_decode = msgspec.json.Decoder(list[Any]).decode
 
 
 def local_path(url: str) -> Path:
@@ -100,8 +105,20 @@ def run_statement(connection: sqlite3.Connection, statement: Statement, values: 
     for part in statement.parts:
         cursor = connection.execute(part.sql, values)
         if cursor.description is not None:
-            rows = cursor.fetchall()
+            rows = _unpacked(cursor)
     return rows
+
+
+def _unpacked(cursor: sqlite3.Cursor) -> Rows:
+    """The rows. Those of a column ``packed`` come as JSON arrays: of rows, or of the values of a single column.
+
+    The driver lets go of Python's lock for each row, and a busy event loop then keeps it for milliseconds. Packed, a thousand
+    rows are ten.
+    """
+    rows = cursor.fetchall()
+    if cursor.description[0][0] != "packed":
+        return rows
+    return [row if isinstance(row, list) else (row,) for (text,) in rows for row in _decode(text)]
 
 
 def run_plan(connection: sqlite3.Connection, statements: dict[str, Statement], plan: Any, values: dict[str, Any]) -> Any:

@@ -3,7 +3,8 @@
 A block starts with ``-- name: x``. On SQLite, which has no data-modifying CTEs, a block may hold several statements that run in
 one transaction. In the text ``opwright.`` stands for the schema (on SQLite a prefix), ``:name`` for a parameter, ``{now}`` for
 "the time handed in, else the engine's clock", ``{json::name}`` for a parameter that is JSON, ``{overview}`` for the columns of
-the view, named one by one: a newer program may have added others while this one runs.
+the view, named one by one: a newer program may have added others while this one runs. On SQLite a column ``packed`` holds JSON
+arrays of rows (``store/sqlite_file.py``).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from opwright.watch.sqlite import SqliteWatcher
 def watcher_for(engine: Engine, changed: Callable[[], None]) -> Service | None:
     """What tells of other processes' commits: calls ``changed()`` soon after one. None where only polling can."""
     if isinstance(engine, SqliteEngine):
-        return SqliteWatcher(engine.path, changed)
+        return SqliteWatcher(engine.path, changed, engine.clock)
     if isinstance(engine, PostgresEngine) and engine.listen_url is not None:
         return PostgresWatcher(engine, changed)
     return None

@@ -1,5 +1,6 @@
 -- name: claim
--- Take the first rows of a queue that this host's triggers can run.
+-- Take the first rows of a queue that this host's triggers can run. Packed by 128, so that also the largest inputs stay far from the
+-- longest text that SQLite makes; `'' ||` keeps an array of answers a text within the row.
 delete from temp.picked;
 insert into temp.picked (queue, rank, operation, errors, deaths)
 select queue, rank, operation, errors, deaths from opwright.ready
@@ -10,27 +11,31 @@ order by rank, operation limit :limit;
 delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.picked);
 insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
 select operation, :token, :host, errors, deaths, :ahead from temp.picked;
-select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
-  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked,
-  o.submitter, o.lane, o.period is not null as paced,
-  (select json_array(w.lapsed, json(w.answers)) from opwright.waits w where w.operation = o.id) as waits
-from temp.picked p cross join opwright.operations o on o.id = p.operation
+with recursive bundles(first) as (
+  select 1 union all select first + 128 from bundles where first + 128 <= (select max(rowid) from temp.picked))
+select (
+  select json_group_array(json_array(o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
+    exists (select 1 from opwright.cancel_requests x where x.operation = o.id),
+    o.submitter, o.lane, o.period is not null,
+    (select '' || json_array(w.lapsed, json(w.answers)) from opwright.waits w where w.operation = o.id)))
+  from temp.picked p cross join opwright.operations o on o.id = p.operation
+  where p.rowid >= first and p.rowid < first + 128) as packed
+from bundles
 
 -- name: finish
--- Ends.
+-- Ends. The attempt is what the claim says it is.
 delete from temp.given;
-insert into temp.given (operation, token, status, attempt, begun, result, error, keyed)
-select json_extract(value, '$.i'), json_extract(value, '$.t'), json_extract(value, '$.s'), json_extract(value, '$.a'),
-  json_extract(value, '$.b'), json_extract(value, '$.r'), json_extract(value, '$.e'), json_extract(value, '$.k')
-from json_each(:rows);
-delete from temp.given where not exists (
-  select 1 from opwright.claimed c where c.operation = given.operation and c.token = given.token);
+insert into temp.given (operation, status, attempt, begun, result, error, keyed)
+select c.operation, g.value ->> '$.s', c.errors + c.deaths + 1, g.value ->> '$.b', g.value ->> '$.r', g.value ->> '$.e',
+  g.value ->> '$.k'
+from json_each(:rows) g
+cross join opwright.claimed c on c.operation = g.value ->> '$.i' and c.token = g.value ->> '$.t';
 delete from opwright.claimed where operation in (select operation from temp.given);
 delete from opwright.operation_keys where operation in (select operation from temp.given where keyed);
 delete from opwright.cancel_requests where operation in (select operation from temp.given where status = 3);
 insert into opwright.outcomes (operation, ended, begun, host, status, attempt, result, error)
-select operation, {now}, begun, :host, status, attempt, result, error from temp.given
-returning operation
+select operation, {now}, begun, :host, status, attempt, result, error from temp.given;
+select json_group_array(operation) as packed from temp.given
 
 -- name: postpone
 -- Errors with budget left, and waits: from the claim into `delayed`, with a line in the log. Who waits for an answer that has
