@@ -42,7 +42,7 @@ ASKED = {
     },
     "peek": {"now": "null"},
     "promote": {"now": "null", "limit": "5000"},
-    "orphans": {"limit": "100"},
+    "orphans": {"after": "0", "limit": "100"},
     "asked": {"host": "1"},
 }
 
