@@ -66,8 +66,8 @@ class Handle(Generic[R]):
         """What its trigger returned, as soon as it has ended. An operation that was rolled back never ends: give a timeout.
 
         Raises OperationFailed with the trigger's error, OperationCancelled, or TimeoutError after ``timeout`` seconds;
-        OperationNotFound when it is older than three hours and there is no record of it; InvalidOperation for a timeout that is no
-        number of seconds.
+        OperationNotFound when it is older than three hours and there is no record of it; InvalidOperation for a timeout
+        that is no number of seconds.
         """
         if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout <= LONGEST_WAIT):
             raise InvalidOperation(f"timeout: {timeout!r} is not a number of seconds from 0 to {LONGEST_WAIT:g}", field="timeout")
