@@ -1,10 +1,6 @@
 """The SQLite file is locked by another program, or there is no room for it: hosts wait, and keep what they could not write."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,38 +10,18 @@ from opwright.errors import StoreBusy, StoreUnavailable
 from opwright.store.sqlite import SqliteEngine
 from tests.kit.application import Application
 from tests.kit.diary import Diary
+from tests.kit.locked_file import held
 from tests.kit.processes import HostProcess
 from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually
 
 MANY = 40
 LEASE = 2.0
-HOLD = """
-import sqlite3, sys
-file = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
-file.execute("begin immediate")
-print("held", flush=True)
-sys.stdin.readline()
-"""
 
 
 @pytest.fixture
 def database_url(sqlite_path: Path) -> str:
     return f"sqlite:///{sqlite_path}"
-
-
-@contextmanager
-def held(path: Path) -> Iterator[int]:
-    """Another process holds the write lock; its pid."""
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield process.pid
-        finally:
-            with suppress(BrokenPipeError):  # a test may have killed it
-                process.communicate("\n")
 
 
 @pytest.mark.slow

@@ -3,10 +3,7 @@
 import asyncio
 import re
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -20,36 +17,13 @@ from opwright.store.sqlite_file import file_system, holder, local_path, translat
 from opwright.store.statements import SQLITE, Statement, _statement
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import Member, OpenStore, ids, operation, places, promptly, query, submit
-
-HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("begin immediate")
-connection.execute("update opwright_hosts set renewed = renewed")
-print("held", flush=True)
-sys.stdin.readline()
-connection.execute("rollback")
-connection.close()
-"""
+from tests.kit.locked_file import held
 
 
 @pytest.fixture
 def contract_url(sqlite_path: Path) -> str:
     """These promises are of SQLite alone."""
     return f"sqlite:///{sqlite_path}"
-
-
-@contextmanager
-def held(path: Path) -> Iterator[int]:
-    """Another process holds the write lock; its pid."""
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield process.pid
-        finally:
-            process.communicate("\n")
 
 
 async def impatient(path: Path, clock: TurnedClock) -> Store:

@@ -245,9 +245,7 @@ class Host:
 
     async def _renewed(self, renewal: Renewal) -> None:
         """With each renewal: what has run longer than one is written down, and the dead are told to housekeeping."""
-        engine = self._store.engine
-        if hasattr(engine, "crowded"):
-            engine.crowded = renewal.others > 0
+        self._store.engine.crowded = renewal.others > 0
         self._housekeeping.dead_hosts = renewal.dead > 0
         if renewal.dead:
             self._housekeeping.wake()

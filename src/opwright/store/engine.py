@@ -60,6 +60,7 @@ class Engine(Protocol):
     statements: dict[str, Statement]
     clock: Clock
     url: str
+    crowded: bool  # another host is registered; who holds the only write lock lets go of it now and then
 
     async def open(self) -> None:
         """Connect, and install or check the schema. Raises ConfigurationError, StoreUnavailable."""

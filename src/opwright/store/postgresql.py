@@ -167,6 +167,7 @@ class PostgresEngine:
             raise ExtraMissing("asyncpg", "postgres")
         self.url, own = own_parameters(url)
         self.clock = clock
+        self.crowded = False  # which makes no difference here
         self.schema = own.get("schema", schema)
         self.pooled = own.get("pooled", "false").lower() in ("true", "1", "yes", "on")
         self.listen_url = own.get("listen_url", None if self.pooled else self.url)
