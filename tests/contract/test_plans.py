@@ -193,7 +193,9 @@ def test_sqlite_promotes_by_due_time(sqlite_plans: dict[str, str]) -> None:
     assert "SCAN opwright" not in plan
 
 
-@pytest.mark.parametrize("name", ["withdraw", "request_cancel", "submit", "submit_keyed", "key_holder", "give_back"])
+@pytest.mark.parametrize(
+    "name", ["withdraw", "request_cancel", "submit", "submit_run", "submit_keyed", "key_holder", "give_back"]
+)
 def test_sqlite_scans_no_table_of_ours(sqlite_plans: dict[str, str], name: str) -> None:
     """No statement of daily work reads a whole table."""
     assert "SCAN opwright" not in sqlite_plans[name]

@@ -1,9 +1,13 @@
 """Submitting: what was committed is there, once, as sent, and comes up in its turn."""
 
+from typing import Any
+
 import pytest
 
 from opwright.clock import SECOND, TurnedClock
 from opwright.errors import DuplicateRow
+from opwright.model.ids import new_id
+from opwright.model.operation import NewOperation
 from opwright.model.status import Status
 from opwright.store.store import Store
 from tests.contract.kit import Member, OpenStore, ids, operation, places, query, status, submit
@@ -22,6 +26,19 @@ ODD_INPUTS = [
     '"only text"',
     "true",
 ]
+
+CHANGES: list[dict[str, Any]] = [
+    {}, {"trigger": "other"}, {"queue": "other"}, {"priority": 7}, {"options": '{"retries":9}'}, {"submitter": "Other"},
+    {"retry_of": 5}, {"parent": 6}, {"due": 1}, {"wait": 60 * SECOND}, {"lane": "narrow", "capacity": 9, "held": True},
+]  # fmt: skip
+
+
+async def emptied(store: Store) -> dict[str, list[Any]]:
+    """What the tables hold that a submit writes; they are empty afterwards."""
+    found = {name: await query(store, f"select * from opwright.{name}") for name in ("operations", "ready", "delayed", "limited")}
+    for name in found:
+        await query(store, f"delete from opwright.{name}")
+    return {name: sorted(rows, key=str) for name, rows in found.items()}
 
 
 async def test_a_submitted_operation_is_visible_to_another_process(store: Store, other: Store) -> None:
@@ -147,6 +164,35 @@ async def test_inputs_come_back_byte_for_byte(store: Store, host: Member, inputs
     await store.operations.submit([new])
     assert (await host.take()).inputs == inputs
     assert (await store.operations.get(new.id)).inputs == inputs
+
+
+async def test_inputs_of_a_run_come_back_byte_for_byte(store: Store, host: Member) -> None:
+    """The same where they travel together, because the operations differ in nothing else."""
+    first = new_id()
+    run = [operation(identifier=first + place, inputs=inputs) for place, inputs in enumerate(ODD_INPUTS)]
+    await store.operations.submit(run)
+    assert [claim.inputs for claim in await host.claim()] == ODD_INPUTS
+    assert [(await store.operations.get(one.id)).inputs for one in run] == ODD_INPUTS
+
+
+@pytest.mark.parametrize("of_all", [True, False])
+@pytest.mark.parametrize("change", CHANGES)
+async def test_sent_together_or_one_by_one_the_rows_are_the_same(store: Store, change: dict[str, Any], *, of_all: bool) -> None:
+    """Operations that share all but their inputs are written by a statement of their own; nothing is lost or mixed up."""
+    first = new_id()
+
+    def run() -> list[NewOperation]:
+        new = [operation(identifier=first + place, inputs=f'{{"n":{place}}}') for place in range(4)]
+        for one in new if of_all else new[1:2]:
+            for name, value in change.items():
+                setattr(one, name, value)
+        return new
+
+    await store.operations.submit(run())
+    together = await emptied(store)
+    for one in run():
+        await store.operations.submit([one])
+    assert await emptied(store) == together
 
 
 async def test_inputs_of_a_megabyte_come_back_whole(store: Store, host: Member) -> None:

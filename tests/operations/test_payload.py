@@ -435,6 +435,32 @@ def test_an_input_that_goes_by_its_name_only_is_refused_by_its_place() -> None:
     assert inputs.encode(("cat.jpg",), {"width": 640}) == '{"photo":"cat.jpg","width":640}'
 
 
+@given(data=st.data())
+def test_many_are_encoded_as_each_alone(data: st.DataObject) -> None:
+    """Whether they are checked together or, because one wants a closer look, one by one."""
+    kind, values = data.draw(shapes)
+    many = [(value,) for value in data.draw(st.lists(values, max_size=6))]
+    inputs = takes(kind)
+    assert inputs.encode_many(many) == [inputs.encode(one, {}) for one in many]
+    assert inputs.encode_many([{"value": value} for (value,) in many]) == inputs.encode_many(many)
+
+
+@pytest.mark.parametrize("value", ["a\nb", "\u2028\u0085\x1c", "1968-01-01", "null", "\\u0000", str(10**19), "nan", "", "é"])
+def test_text_that_looks_odd_travels_with_many(value: str) -> None:
+    """Nothing in a text divides it from its neighbours."""
+    inputs = takes(str)
+    assert [inputs.decode(text)["value"] for text in inputs.encode_many([(value,)] * 3)] == [value] * 3
+
+
+@pytest.mark.parametrize("number", [0, 1, 999, 1000, 1001])
+@pytest.mark.parametrize("wrong", [("text",), {"other": 1}, (1, 2), 7, (float("nan"),), (2**70,)])
+def test_one_of_many_that_is_refused_is_named(number: int, wrong: Any) -> None:
+    """The error is that of the item alone, with its place."""
+    inputs = takes(int)
+    with pytest.raises(InvalidOperation, match=f"^item {number}: "):
+        inputs.encode_many([*[(one,) for one in range(number)], wrong, (1,)])
+
+
 def test_inputs_are_stored_in_the_order_of_the_parameters() -> None:
     def shrunk(photo: str, width: int) -> None: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any, get_type_hints
 
@@ -14,12 +14,15 @@ import msgspec
 from opwright.errors import ConfigurationError, InvalidOperation
 
 LARGEST = 1024 * 1024  # bytes of inputs, and of a result
+AT_ONCE = 1000  # inputs that are checked and encoded together: a fifth of the time of one after the other
 _BITS = 63
 _encoder = msgspec.json.Encoder()
 _canonical = msgspec.json.Encoder(order="sorted")
 # What may hide behind these is told apart by a walk through the value; most payloads match none of them.
 # NaN and infinities become null, but text as keys; time zones had offsets with seconds until 1972.
 _SUSPICIOUS = re.compile(rb"\\u0000|null|\d{19}|\"-?(?:nan|inf)\"|\"(?:0\d\d\d|1[0-8]\d\d|19[0-6]\d|197[0-2])-")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_MARKS = (b"\\u0000", b"null", b"0" * 19, b'nan"', b'inf"', b'"0000-')  # with every digit as 0; one is in whatever matches
 _FIELD = re.compile(r"`\$\.(\w+)")
 _NAMELESS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
 
@@ -34,6 +37,7 @@ class Inputs:
         hints = _hints(trigger, function)
         fields = [_field(parameter, hints) for parameter in self._signature.parameters.values()]
         self._type = msgspec.defstruct(f"{trigger} inputs", fields, forbid_unknown_fields=True, kw_only=True)
+        self._types = list[self._type]  # type: ignore[name-defined]
         self._decoder = _decoder(trigger, self._type)
         self._names = tuple(self._signature.parameters)
         self._keys = frozenset(self._names)
@@ -49,6 +53,41 @@ class Inputs:
             self._trigger, self._decoder.decode, text
         )  # as the worker will read it; `convert` takes ready-made objects on trust
         return text
+
+    def encode_many(self, items: Sequence[object]) -> list[str]:
+        """Many calls as JSON texts, each given as a mapping by name or a tuple by position.
+
+        Raises InvalidOperation, which says which item it was.
+        """
+        texts: list[str] = []
+        for first in range(0, len(items), AT_ONCE):
+            part = items[first : first + AT_ONCE]
+            texts += self._at_once(part) or [self._item(number, one) for number, one in enumerate(part, first)]
+        return texts
+
+    def _at_once(self, items: Sequence[object]) -> list[str]:
+        """All texts; none when one of them is refused, or wants a closer look."""
+        try:
+            values = self._all_bound(items)
+            _convert(values, self._types)
+            data = _encoder.encode_lines(values)
+            if len(data) > LARGEST or _suspicious(data):
+                return []
+            self._decoder.decode_lines(data)
+        except (InvalidOperation, msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+            return []
+        return data.decode().split("\n")[:-1]
+
+    def _all_bound(self, items: Sequence[object]) -> list[Mapping[str, Any]]:
+        if set(map(type, items)) == {tuple} and set(map(len, items)) == {self._places}:  # type: ignore[arg-type]
+            return [dict(zip(self._names, one, strict=True)) for one in items]  # type: ignore[call-overload]
+        return [self._bound(*_arguments(one)) for one in items]
+
+    def _item(self, number: int, one: object) -> str:
+        try:
+            return self.encode(*_arguments(one))
+        except InvalidOperation as error:
+            raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
 
     def _bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arguments by name. When all are there the signature need not be asked, which took a third of the time of a row."""
@@ -118,6 +157,14 @@ def _accepts_nothing(kind: Any) -> bool:
     return True
 
 
+def _arguments(item: object) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    if isinstance(item, tuple | list):
+        return tuple(item), {}
+    if isinstance(item, Mapping):
+        return (), item
+    raise _refused(f"{item!r} is neither a mapping by name nor a tuple by position", None)
+
+
 def _convert(value: Any, kind: Any) -> Any:
     return msgspec.convert(value, kind, from_attributes=True)
 
@@ -128,11 +175,17 @@ def _checked(what: str, values: Mapping[str, Any], *, single: bool = False) -> s
         data = _encoder.encode(values["result"] if single else values)
         if len(data) > LARGEST:
             raise _too_large(what, values, len(data))
-        if _SUSPICIOUS.search(data):
+        if _suspicious(data):
             _walk(what, values)
         return data.decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _refused(*_explain(what, values, error)) from None
+
+
+def _suspicious(data: bytes) -> bool:
+    """Whether the text wants a walk through its value. Searching for its marks is ten times cheaper than the expression."""
+    shape = data.translate(_DIGITS)
+    return any(mark in shape for mark in _MARKS) and _SUSPICIOUS.search(data) is not None
 
 
 def _fits(what: str, read: Callable[..., Any], *given: Any) -> None:

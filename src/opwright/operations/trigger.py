@@ -91,22 +91,11 @@ class Trigger(Generic[P, R]):
         ``then``: a trigger of which one operation, with ``then_inputs``, follows them all, as with ``options(after=…)``.
         """
         _ = self.result  # as in `submit`
-        texts = [self._item(number, one) for number, one in enumerate(inputs)]
+        texts = self.inputs.encode_many(list(inputs))
         if then is not None and not isinstance(then, Trigger):
             raise InvalidOperation(f"then: {then!r} is no trigger", field="then")
         follower = None if then is None else (then, then.inputs.encode((), dict(then_inputs or {})))
         return self.client.submit_many(self, texts, self.request, follower)
-
-    def _item(self, number: int, one: object) -> str:
-        """One of many inputs; an error says which."""
-        try:
-            if isinstance(one, tuple | list):
-                return self.inputs.encode(tuple(one), {})
-            if isinstance(one, Mapping):
-                return self.inputs.encode((), one)
-        except InvalidOperation as error:
-            raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
-        raise InvalidOperation(f"item {number}: {one!r} is neither a mapping by name nor a tuple by position")
 
     def options(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -12,12 +13,15 @@ from opwright.model.claim import NoteKind
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
 from opwright.model.submitter import hand_back_of
-from opwright.store.engine import Plan, call
+from opwright.store.engine import Call, Plan, call
 
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 MOST_TRIES = 3
 MOST_LOOKS = 10
+_shared = attrgetter(
+    "trigger", "queue", "priority", "options", "submitter", "retry_of", "due", "wait", "key", "parent", "held"
+)  # all that a new operation has beside its id and inputs; what is not held has no lane and follows nothing
 
 
 def is_plain(operations: Sequence[NewOperation]) -> bool:
@@ -34,9 +38,31 @@ def submit(operations: Sequence[NewOperation]) -> Plan[None]:
             inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
         )  # fmt: skip
         return
+    if len(operations) > 1 and _is_run(operations):
+        yield _submit_run(operations)
+        return
     yield call("submit", rows=_encode(operations).decode())
     if held := [operation for operation in operations if operation.held]:
         yield call("submit_bound", rows=_encode(held).decode())
+
+
+def _is_run(operations: Sequence[NewOperation]) -> bool:
+    """Whether all are ready at once and differ in nothing but consecutive ids and inputs, as those of one ``submit_many`` do."""
+    first, shared = operations[0], _shared(operations[0])
+    if first.due is not None or first.wait is not None or first.held or first.key is not None:
+        return False
+    ids = [one.id for one in operations]
+    return ids == list(range(first.id, first.id + len(ids))) and all(map(shared.__eq__, map(_shared, operations)))
+
+
+def _submit_run(operations: Sequence[NewOperation]) -> Call:
+    """What they share travels once."""
+    one = operations[0]
+    return call(
+        "submit_run", first=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
+        options=one.options, submitter=one.submitter, parent=one.parent,
+        inputs=[operation.inputs for operation in operations],
+    )  # fmt: skip
 
 
 def told(plan: Plan[T]) -> Plan[T]:

@@ -31,6 +31,20 @@ insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
 returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as text) end
 
+-- name: submit_run
+-- Operations that are ready at once and differ in nothing but inputs and ids, which follow each other: two thirds of the price of
+-- `submit`, because a record with a field for each column costs more to read than its row to write.
+with shared as materialized (select {now} as now, cast(:options as json) as options),
+given as materialized (
+  select :first + place - 1 as id, cast(inputs as json) as inputs
+  from unnest(cast(:inputs as text[])) with ordinality as g (inputs, place)),
+kept as (
+  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
+  select id, now, cast(:origin as bigint), cast(:priority as smallint), cast(:trigger as text), cast(:queue as text), inputs,
+    options, cast(:submitter as text), cast(:parent as bigint) from given cross join shared)
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select cast(:queue as text), -cast(:priority as smallint), id, 0, 0, cast(:trigger as text) from given
+
 -- name: submit_keyed
 -- One operation with a key: all of it, or nothing when the key is held.
 with given as materialized (
