@@ -152,6 +152,7 @@ class Scheduler(Service):
         self._return_stale_backlog(now)
         await self._claim_known()
         if news or beat:
+            await asyncio.sleep(0)  # what was just given away begins before the next question is put
             await self._look()
         return self._pause()
 
