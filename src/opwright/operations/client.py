@@ -254,7 +254,9 @@ class Client:
     async def _opened(self) -> Opened:
         loop = asyncio.get_running_loop()
         task = self._stores.get(loop)
-        if task is None or (task.done() and task.exception() is not None):
+        if task is not None and _is_open(task):
+            return task.result()
+        if task is None or task.done():
             self._forget_closed_loops()
             task = self._stores[loop] = loop.create_task(self._open(), name="opwright open")
         return await asyncio.shield(task)

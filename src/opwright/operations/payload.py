@@ -71,7 +71,7 @@ class Inputs:
             values = self._all_bound(items)
             _convert(values, self._types)
             data = _encoder.encode_lines(values)
-            if len(data) > LARGEST or _suspicious(data):
+            if len(data) > LARGEST or (_looks_odd(data) and _SUSPICIOUS.search(data)):
                 return []
             self._decoder.decode_lines(data)
         except (InvalidOperation, msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
@@ -175,17 +175,17 @@ def _checked(what: str, values: Mapping[str, Any], *, single: bool = False) -> s
         data = _encoder.encode(values["result"] if single else values)
         if len(data) > LARGEST:
             raise _too_large(what, values, len(data))
-        if _suspicious(data):
+        if _SUSPICIOUS.search(data):
             _walk(what, values)
         return data.decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _refused(*_explain(what, values, error)) from None
 
 
-def _suspicious(data: bytes) -> bool:
-    """Whether the text wants a walk through its value. Searching for its marks is ten times cheaper than the expression."""
+def _looks_odd(data: bytes) -> bool:
+    """Whether the expression may match: of a long text a tenth of its price, of a short one twice as much."""
     shape = data.translate(_DIGITS)
-    return any(mark in shape for mark in _MARKS) and _SUSPICIOUS.search(data) is not None
+    return any(mark in shape for mark in _MARKS)
 
 
 def _fits(what: str, read: Callable[..., Any], *given: Any) -> None:
