@@ -13,8 +13,8 @@ from opwright.errors import ConfigurationError, StoreBusy, StoreError, StoreUnav
 from opwright.store import sqlite_file
 from opwright.store.engine import Plan, call
 from opwright.store.sqlite import SqliteEngine
-from opwright.store.sqlite_file import file_system, holder, local_path, translate
-from opwright.store.statements import SQLITE, Statement, _statement
+from opwright.store.sqlite_file import OLDEST, file_system, holder, local_path, translate
+from opwright.store.statements import SQLITE, Statement, _statement, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import Member, OpenStore, ids, operation, places, promptly, query, submit
 from tests.kit.locked_file import held
@@ -31,6 +31,14 @@ async def impatient(path: Path, clock: TurnedClock) -> Store:
     store = Store(SqliteEngine(f"sqlite:///{path}", clock, busy=0.02))
     await store.open()
     return store
+
+
+def test_statements_need_nothing_that_the_oldest_sqlite_does_not_have() -> None:
+    """3.37 is let in. A statement that it cannot read would fail on the machines that have it, and on no other."""
+    newer = r"->|\bunixepoch\(|\bdistinct from\b|\b(?:right|full) (?:outer )?join\b|\b(?:octet_length|concat|string_agg|jsonb\w*)\("
+    parts = [(name, part.sql) for name, one in load(SQLITE, "opwright").items() for part in one.parts]
+    assert OLDEST == (3, 37, 0)
+    assert [name for name, sql in parts if re.search(newer, sql)] == []
 
 
 async def test_a_locked_file_names_the_process_that_holds_it(sqlite_path: Path, clock: TurnedClock) -> None:

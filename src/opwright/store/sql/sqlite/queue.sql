@@ -23,13 +23,13 @@ select (
 from bundles
 
 -- name: finish
--- Ends. The attempt is what the claim says it is.
+-- Ends. The attempt is what the claim says it is. (Not `->>`, which SQLite has since 3.38.)
 delete from temp.given;
 insert into temp.given (operation, status, attempt, begun, result, error, keyed)
-select c.operation, g.value ->> '$.s', c.errors + c.deaths + 1, g.value ->> '$.b', g.value ->> '$.r', g.value ->> '$.e',
-  g.value ->> '$.k'
-from json_each(:rows) g
-cross join opwright.claimed c on c.operation = g.value ->> '$.i' and c.token = g.value ->> '$.t';
+select c.operation, json_extract(g.value, '$.s'), c.errors + c.deaths + 1, json_extract(g.value, '$.b'),
+  json_extract(g.value, '$.r'), json_extract(g.value, '$.e'), json_extract(g.value, '$.k')
+from json_each(:rows) g cross join opwright.claimed c
+  on c.operation = json_extract(g.value, '$.i') and c.token = json_extract(g.value, '$.t');
 delete from opwright.claimed where operation in (select operation from temp.given);
 delete from opwright.operation_keys where operation in (select operation from temp.given where keyed);
 delete from opwright.cancel_requests where operation in (select operation from temp.given where status = 3);
