@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import pytest
 
 from opwright.clock import SystemClock, TurnedClock
 from opwright.errors import RowRefused, StoreBusy, StoreConflict, StoreError, StoreUnavailable
-from opwright.model.claim import Claim, DelayReason, End, Postpone, Verdict
+from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Verdict
 from opwright.model.status import OutcomeCode, Status
+from opwright.model.worker import Remark
 from opwright.scheduler import settler as settler_module
 from opwright.scheduler.settler import Settler
 from opwright.store.engine import Engine
@@ -34,6 +35,19 @@ class FailingQueue(Queue):
         super().__init__(engine)
         self.errors = list(errors)
         self.batches: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None  # what happens, once, while remarks or doubts are on their way
+
+    async def note(self, remarks: Sequence[Remark]) -> None:
+        self._happens()
+        await super().note(remarks)
+
+    async def uncommitted(self, claims: Sequence[Claim]) -> tuple[set[int], set[int]]:
+        self._happens()
+        return await super().uncommitted(claims)
+
+    def _happens(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
 
     async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
         self.batches.append(len(settlements))
@@ -50,7 +64,14 @@ class Bench:
         self.claims = claims
         self.queue = queue
         self.landed: list[set[int]] = []
-        self.settler = Settler(queue, lambda: member.id, landed=self.landed.append)
+        self.told = 0
+        self.settler = Settler(queue, lambda: member.id, landed=self.landed.append, written=self._tell)
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    def says(self, claim: Claim, text: str) -> None:
+        self.settler.remark([Remark(claim.operation, claim.token, claim.attempt, NoteKind.LOG, text, None, 1)])
 
     def add(self, claim: Claim, verdict: Verdict = SUCCESS) -> None:
         self.settler.add(claim, verdict)
@@ -89,6 +110,48 @@ async def test_a_flood_is_written_in_several_batches(store: Store, monkeypatch: 
     await host.settler.run_once()
     assert host.queue.batches == [3, 3, 2]
     assert set(await host.statuses()) == {Status.SUCCEEDED}
+
+
+async def test_the_last_words_of_an_operation_go_before_its_end(store: Store) -> None:
+    """They came together, while the words of another one were being written. After its end nobody could tell whose they are."""
+    host = await bench(store, 2)
+    first, second = host.claims
+
+    def ends() -> None:
+        host.says(second, "what went wrong")
+        host.add(second, End(OutcomeCode.FAILED, error="it went wrong"))
+
+    host.queue.meanwhile = ends
+    host.says(first, "still at it")
+    await host.settler.run_once()
+    assert await host.statuses() == [Status.PROCESSING, Status.FAILED]
+    assert [note.text for note in await store.operations.notes(second.operation)] == ["what went wrong"]
+
+
+async def test_an_end_that_comes_while_something_else_is_written_is_told(store: Store) -> None:
+    """Who waits for it in another process would hear of it by polling only. With nothing written there is nothing to tell."""
+    host = await bench(store, 2)
+    host.says(host.claims[0], "still at it")
+    await host.settler.run_once()
+    assert host.told == 0
+    host.queue.meanwhile = lambda: host.add(host.claims[1])
+    host.says(host.claims[0], "nearly there")
+    await host.settler.run_once()
+    assert await host.statuses() == [Status.PROCESSING, Status.SUCCEEDED]
+    assert host.told == 1
+
+
+async def test_a_doubt_that_is_being_settled_still_counts(store: Store) -> None:
+    """Or a host that stops would leave it to be taken over, and one that looks for lost claims would give it back."""
+    host = await bench(store, 1)
+    seen: list[tuple[int, set[tuple[int, int]]]] = []
+    host.queue.meanwhile = lambda: seen.append((host.settler.backlog, host.settler.unwritten()))
+    host.settler.add_unsure(host.claims[0], End(OutcomeCode.FAILED, error="rolled back"))
+    assert await host.settler.run_once() == 0
+    assert seen == [(1, {(host.claims[0].operation, host.claims[0].token)})]
+    await host.settler.run_once()
+    assert await host.statuses() == [Status.FAILED]
+    assert host.settler.backlog == 0
 
 
 @pytest.mark.parametrize("bad", [0, 3, 6])

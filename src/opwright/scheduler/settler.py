@@ -52,6 +52,7 @@ class Settler(Service):
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
         self._put_off: dict[tuple[int, int], Settlement] = {}  # by operation and token
+        self._untold = False  # something was written, and nobody elsewhere has been told yet
 
     def add(self, claim: Claim, verdict: Verdict) -> None:
         """A verdict to write."""
@@ -80,37 +81,31 @@ class Settler(Service):
 
     async def run_once(self) -> float:
         """Write what is pending, a batch at a time. That some is written is told when no more is pending, not for each batch."""
-        wrote = bool(self._pending or self._writing or self._unsure)
         while self._pending or self._writing or self._remarks:
-            await self._write_remarks()
-            if not self._writing:
+            if not self._writing:  # before the remarks are taken: those that came before one of these go out before it
                 count = _fitting(self._pending)
                 self._writing, self._pending = self._pending[:count], self._pending[count:]
+            await self._write_remarks()
             if self._writing:
                 await self._write(self._writing)
                 self.moved()  # under load there is always more, and this step has no end
             self._writing = []
         pause = await self._decide()
-        if wrote:
+        if self._untold:
+            self._untold = False
             self._written()
         return pause
 
     async def _decide(self) -> float:
         """Write those unsure verdicts whose claims still stand; the seconds until the next look."""
-        unsure, self._unsure = self._unsure, []
-        if not unsure:
+        asked = tuple(self._unsure)
+        if not asked:
             return RETRY_SECONDS
-        try:
-            standing, undecided = await self._queue.uncommitted([claim for claim, _ in unsure])
-        except BaseException:
-            self._unsure = [*unsure, *self._unsure]
-            raise
-        self._pending += [one for one in unsure if one[0].operation in standing]
-        self._unsure += [one for one in unsure if one[0].operation in undecided]
-        over = [claim for claim, _ in unsure if claim.operation not in standing | undecided]
-        self._landed({claim.operation for claim in over})
-        if any(_touches_others(claim) for claim in over):
-            self._freed()
+        standing, undecided = await self._queue.uncommitted([claim for claim, _ in asked])
+        newer = self._unsure[len(asked) :]
+        self._pending += [one for one in asked if one[0].operation in standing]
+        self._unsure = [one for one in asked if one[0].operation in undecided] + newer
+        self._are_over([claim for claim, _ in asked if claim.operation not in standing | undecided])
         return 0.0 if self._pending else LOOK_AGAIN if self._unsure else RETRY_SECONDS
 
     async def _write_remarks(self) -> None:
@@ -152,10 +147,15 @@ class Settler(Service):
         if len(landed) < len(batch):
             stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
             emit("settle.stale", operations=stale)
-        self._landed({claim.operation for claim, _ in batch})  # what was stale is over for this host too
+        self._are_over([claim for claim, _ in batch])  # what was stale is over for this host too
         if any(isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
-        if any(_touches_others(claim) for claim, _ in batch):
+
+    def _are_over(self, claims: list[Claim]) -> None:
+        """Tell of claims that stand no more."""
+        self._untold = self._untold or bool(claims)
+        self._landed({claim.operation for claim in claims})
+        if any(_touches_others(claim) for claim in claims):
             self._freed()
 
     async def _split(self, batch: list[Settlement], error: RowRefused) -> None:
