@@ -35,7 +35,9 @@ async def impatient(path: Path, clock: TurnedClock) -> Store:
 
 def test_statements_need_nothing_that_the_oldest_sqlite_does_not_have() -> None:
     """3.37 is let in. A statement that it cannot read would fail on the machines that have it, and on no other."""
-    newer = r"->|\bunixepoch\(|\bdistinct from\b|\b(?:right|full) (?:outer )?join\b|\b(?:octet_length|concat|string_agg|jsonb\w*)\("
+    newer = (
+        r"->|\bunixepoch\(|\bdistinct from\b|\b(?:right|full) (?:outer )?join\b|\b(?:octet_length|concat|string_agg|jsonb\w*)\("
+    )
     parts = [(name, part.sql) for name, one in load(SQLITE, "opwright").items() for part in one.parts]
     assert OLDEST == (3, 37, 0)
     assert [name for name, sql in parts if re.search(newer, sql)] == []
