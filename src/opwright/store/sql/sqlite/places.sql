@@ -65,10 +65,9 @@ where p.predecessor in (select value from json_each(:rows)) and p.state < 2
   and (exists (select 1 from opwright.outcomes e where e.operation = p.predecessor)
     or (p.predecessor < :lost and not exists (select 1 from opwright.operations o where o.id = p.predecessor)));
 update opwright.predecessors set state = 2 where (predecessor, operation) in (select begun, operation from temp.given);
-update opwright.following set
-  remaining = remaining - (select count(*) from temp.given g where g.operation = opwright.following.operation),
-  broken = broken or (select max(g.status) from temp.given g where g.operation = opwright.following.operation)
-where operation in (select operation from temp.given) returning operation
+update opwright.following set remaining = remaining - g.ends, broken = broken or g.failed
+from (select operation as follower, count(*) as ends, max(status) as failed from temp.given group by operation) g
+where operation = g.follower returning operation
 
 -- name: set_off
 -- Followers with nothing left to follow go on; those that follow a failure, and were not told to go on despite it, are cancelled.
