@@ -30,7 +30,7 @@ test-kills: $(STAMP) ## charge a card a thousand times through a thousand kills;
 	@OPWRIGHT_TEST_KILLS=1000 $(BIN)/python -m pytest tests/integration/test_charge_once.py -k "a_card_is_charged_once and postgresql and charge-" --timeout 900
 
 faults: $(STAMP) ## inject the faults of docs/faults.md, run the slow tests; prints a table of what held
-	@$(BIN)/python -m pytest tests/faults tests/integration -m "fault or slow" -n $(TESTERS) --dist worksteal
+	@$(BIN)/python -m pytest tests/faults tests/integration tests/chaos -m "fault or slow" -n $(TESTERS) --dist worksteal
 
 test-system: $(STAMP) ## run the tests that need Debian packages; installs those where it may
 	@tests/system/install.sh

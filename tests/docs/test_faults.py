@@ -95,3 +95,11 @@ def test_the_marker_is_read() -> None:
     (function,) = ast.parse('@pytest.mark.fault("F41")\n@pytest.mark.fault("F4", "F07")\nasync def test(): ...\n').body
     assert isinstance(function, Function)
     assert list(faults_of(function)) == [41, 4, 7]
+
+
+def test_the_slow_tests_stand_where_make_faults_looks_for_them() -> None:
+    """``make test`` leaves them out, so that one in another folder would never run."""
+    (folders,) = re.findall(r"-m pytest ((?:tests/\w+ )+)-m \"fault or slow\"", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    slow = [file for file in (ROOT / "tests").rglob("test_*.py") if "pytest.mark." + "slow" in file.read_text(encoding="utf-8")]
+    assert slow
+    assert {f"tests/{file.relative_to(ROOT / 'tests').parts[0]}" for file in slow} <= set(folders.split())
