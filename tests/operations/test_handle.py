@@ -565,6 +565,30 @@ async def test_who_waits_tells_of_an_outage_in_one_line(
     assert told.endswith(": away; trying again")
 
 
+async def test_who_no_longer_waits_does_not_tell_that_the_database_is_back(
+    ops: Opwright, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has asked nothing since."""
+    monkeypatch.setattr(waiting_module, "LONGEST", 0.01)
+    caplog.set_level("INFO", "opwright")
+    handle = await Work(ops).trigger.options(delay=10_000).submit()
+    waiting = await ops.client.waiting()
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting._store.engine, "run", away)
+        with pytest.raises(TimeoutError):
+            await handle.result(timeout=0.1)
+        await eventually(lambda: _well(waiting), "it looks again, for nobody")
+    assert [record.message for record in caplog.records] == ["waiting: away; trying again"]
+
+
+async def _well(service: Service) -> bool:
+    return not service._failures
+
+
 async def _failing(*services: Service) -> bool:
     return all(service._failures for service in services)
 

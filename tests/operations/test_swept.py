@@ -16,7 +16,7 @@ def hours_ago(hours: float) -> int:
 
 
 async def test_whoever_waits_for_a_result_that_is_gone_is_told(ops: Opwright) -> None:
-    """Though it could wait for ever: what is not recorded after an hour never will be."""
+    """Though it could wait for ever: what is not recorded after three hours never will be."""
     handle = ops.handle(hours_ago(30))
     for question in (handle.result, handle.get, handle.status, handle.retry):
         with pytest.raises(OperationNotFound, match=f"there is no operation {handle.id}: .* its record was swept"):

@@ -3,13 +3,13 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from opwright.clock import SystemClock, TurnedClock
-from opwright.errors import RowRefused, StoreBusy, StoreConflict, StoreError, StoreUnavailable
+from opwright.errors import RowRefused, StoreBusy, StoreConflict, StoreError, StoreUnavailable, StoreUncertain
 from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Verdict
 from opwright.model.status import OutcomeCode, Status
 from opwright.model.worker import Remark
@@ -36,9 +36,12 @@ class FailingQueue(Queue):
         self.errors = list(errors)
         self.batches: list[int] = []
         self.meanwhile: Callable[[], None] = lambda: None  # what happens, once, while remarks or doubts are on their way
+        self.unnoted: list[Exception] = []  # the same for remarks
 
     async def note(self, remarks: Sequence[Remark]) -> None:
         self._happens()
+        if self.unnoted:
+            raise self.unnoted.pop(0)
         await super().note(remarks)
 
     async def uncommitted(self, claims: Sequence[Claim]) -> tuple[set[int], set[int]]:
@@ -139,6 +142,36 @@ async def test_an_end_that_comes_while_something_else_is_written_is_told(store: 
     await host.settler.run_once()
     assert await host.statuses() == [Status.PROCESSING, Status.SUCCEEDED]
     assert host.told == 1
+
+
+async def test_remarks_are_kept_while_the_database_is_away(store: Store) -> None:
+    """Without them there would be nothing left to write, and the next step would tell that the database is back."""
+    host = await bench(store, 1)
+    host.queue.unnoted = [StoreUnavailable("gone"), StoreUnavailable("gone"), StoreUnavailable("still gone")]
+    host.says(host.claims[0], "first")
+    with recorded() as events:
+        await host.settler.start()
+        await eventually(lambda: len(host.queue.unnoted) == 2, "the first attempt to write")
+        host.says(host.claims[0], "second")
+        assert await host.settler.flush(10)
+        await host.settler.stop()
+    told = [name for name, _ in events if name.startswith(("outage", "service"))]
+    assert told == ["outage.began", *["service.failed"] * 3, "outage.ended"]
+    assert [note.text for note in await store.operations.notes(host.claims[0].operation)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("error", [StoreUncertain("broke"), StoreBusy("too long"), RowRefused("not that")], ids=repr)
+async def test_remarks_that_cannot_be_written_keep_no_end_from_being_written(store: Store, error: StoreError) -> None:
+    """Whatever is wrong with them, or was: they are tried once."""
+    host = await bench(store, 1)
+    host.queue.unnoted = [error] * 9
+    host.says(host.claims[0], "unheard")
+    host.add(host.claims[0])
+    for _ in range(2):
+        with suppress(StoreError):
+            await host.settler.run_once()
+    assert await host.statuses() == [Status.SUCCEEDED]
+    assert host.settler.backlog == 0
 
 
 async def test_a_doubt_that_is_being_settled_still_counts(store: Store) -> None:

@@ -59,6 +59,9 @@ class Waiting(Service):
         """Look once. Looks follow each other at growing pauses while nothing ends."""
         loop = asyncio.get_running_loop()
         begun, asked = loop.time(), list(self._waiters)
+        if not asked:
+            self.outage.leaves(self)  # who asks nothing does not know whether the database is back
+            return LONGEST * 4
         ended: dict[int, Ending] = {}
         for first in range(0, len(asked), MOST_AT_ONCE):
             ended |= await self._store.operations.ended(asked[first : first + MOST_AT_ONCE])

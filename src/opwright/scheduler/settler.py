@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from opwright.errors import RowRefused
+from opwright.errors import RowRefused, StoreUnavailable, StoreUncertain
 from opwright.model.claim import Claim, End, Release, Verdict
 from opwright.model.status import OutcomeCode
 from opwright.model.text import clean
@@ -48,6 +48,7 @@ class Settler(Service):
         self._freed = freed
         self._written = written
         self._remarks: list[Remark] = []
+        self._noting = 0  # remarks that are on their way
         self._unsure: list[Settlement] = []
         self._pending: list[Settlement] = []
         self._writing: list[Settlement] = []
@@ -71,8 +72,8 @@ class Settler(Service):
 
     @property
     def backlog(self) -> int:
-        """How many verdicts wait to be written."""
-        return len(self._pending) + len(self._writing) + len(self._remarks) + len(self._unsure)
+        """How many verdicts and remarks wait to be written."""
+        return len(self._pending) + len(self._writing) + len(self._remarks) + self._noting + len(self._unsure)
 
     def unwritten(self) -> set[tuple[int, int]]:
         """(operation, token) of every claim on which a verdict waits to be written."""
@@ -109,13 +110,21 @@ class Settler(Service):
         return 0.0 if self._pending else LOOK_AGAIN if self._unsure else RETRY_SECONDS
 
     async def _write_remarks(self) -> None:
-        """Once: what is lost of them is lost, but it must never keep a verdict from being written."""
+        """They are tried once, for they must not keep a verdict from being written; again only while nothing can be written."""
         remarks, self._remarks = self._remarks, []
-        if remarks:
-            try:
-                await self._queue.note(remarks)
-            except RowRefused as error:
-                logger.warning("%d remarks of running operations were not stored: %s", len(remarks), error)
+        if not remarks:
+            return
+        self._noting = len(remarks)
+        try:
+            await self._queue.note(remarks)
+        except RowRefused as error:
+            logger.warning("%d remarks of running operations were not stored: %s", len(remarks), error)
+        except StoreUnavailable as error:
+            if not isinstance(error, StoreUncertain):
+                self._remarks = [*remarks, *self._remarks][-MOST_REMARKS:]
+            raise
+        finally:
+            self._noting = 0
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything is written; False when it was not within so many seconds."""
@@ -126,7 +135,9 @@ class Settler(Service):
                     await asyncio.sleep(0.002)
         except TimeoutError:
             logger.warning(
-                "%d verdicts could not be written within %g s; their operations will be taken over", self.backlog, seconds
+                "%d verdicts and remarks could not be written within %g s; operations without an end will be taken over",
+                self.backlog,
+                seconds,
             )
             return False
         return True
