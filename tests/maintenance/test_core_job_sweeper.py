@@ -16,6 +16,7 @@ from opwright.model.status import OutcomeCode, Status
 from opwright.model.submitter import hand_back_of
 from opwright.store.acts import Acts
 from opwright.store.store import Store
+from opwright.store.sweeps import Aged
 from tests.contract.kit import CANCELLATION, FAILURE, SUCCESS, Member, operation, query, retry, status, submit
 from tests.maintenance.kit import DAY, HOUR, SEED, ended, heartbeat, left, recorded, sweeper
 
@@ -252,6 +253,35 @@ async def test_what_was_passed_by_is_looked_at_again(
         await sweeper(store, clock).run_once()
     assert late not in await recorded(store)
     assert len(await recorded(store)) == 30
+
+
+async def test_what_is_due_and_still_needed_is_not_gone_through_at_each_turn(
+    store: Store, host: Member, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty that an unended one follows: a window of them at each turn, as of all that is passed by; and at last they go."""
+    monkeypatch.setattr(core_job_sweeper, "LOOK", 5)
+    followed = await ended(store, host, count=30)
+    late = msgspec.structs.replace(operation(), after=tuple(followed))
+    await store.operations.submit([late])
+    clock.turn(DAY + 1)
+    await store.sweeps.claim("CoreJobSweeper", 60)
+    await sweeper(store, clock).run_once()
+    with monkeypatch.context() as patch:
+        windows: list[int] = []
+        look = store.sweeps.successes
+
+        async def counted(after: int, before: int, cutoff: int, limit: int) -> Aged:
+            windows.append(after)
+            return await look(after, before, cutoff, limit)
+
+        patch.setattr(store.sweeps, "successes", counted)
+        for turn in range(1, 4):
+            assert not await sweeper(store, clock).run_once()
+            assert len(windows) == 2 * turn  # one at the front, where nothing is new, and one behind it
+    await store.operations.cancel(late.id, "no")
+    for _ in range(8):
+        await sweeper(store, clock).run_once()
+    assert await recorded(store) == [late.id]
 
 
 async def test_the_details_can_be_read_at_debug(

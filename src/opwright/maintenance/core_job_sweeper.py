@@ -59,8 +59,9 @@ class CoreJobSweeper(Sweep):
             deleted += await self._delete(aged.due)
         while (aged := await self._store.successes(behind, place.front + 1, cutoff, LOOK)).last is not None:
             behind = aged.last
-            deleted += await self._delete(aged.due)
-            if not aged.due:
+            gone = await self._delete(aged.due)
+            deleted += gone
+            if not gone:
                 break
         else:
             behind = 0
