@@ -320,6 +320,20 @@ async def test_slow_triggers_are_never_claimed_ahead(store: Store, clock: Turned
     assert len((await places(store))["claimed"]) == 1
 
 
+async def test_nothing_slow_is_claimed_for_a_worker_that_is_being_replaced(store: Store, clock: TurnedClock) -> None:
+    """It would lie here as PROCESSING while another host may have a worker for it."""
+    host = await bench(store, clock, rhythm=AHEAD)
+    await submit(store, 3)
+    await host.look()
+    host.pool.slots = 0
+    await host.end(host.pool.placed[0], seconds=0.1)
+    await host.look()
+    assert (await places(store))["claimed"] == []
+    host.pool.slots = 1
+    await host.look()
+    assert len(host.pool.placed) == 2
+
+
 async def test_what_lies_too_long_is_handed_back(store: Store, clock: TurnedClock) -> None:
     """After a second another host may have it, uncharged."""
     host = await ahead_bench(store, clock)

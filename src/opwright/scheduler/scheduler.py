@@ -190,11 +190,14 @@ class Scheduler(Service):
     def _demand(self) -> int:
         """How many to claim: for every free worker one; if none is free, when half of the look-ahead is used up, what has ended.
 
-        A claim for each end that is reported would cost more than the work of short operations.
+        A claim for each end that is reported would cost more than the work of short operations. Where none is short, a place
+        that is not free after an end is that of a worker which is being replaced.
         """
         waiting, size = self.holdings.waiting, self._look_ahead.size
         free = max(self._pool().free() - waiting, 0)
-        return free or (min(self._ended, size) if waiting <= size // 2 else 0)
+        if free or waiting > size // 2 or not self.measures.fast(self._triggers):
+            return free
+        return min(self._ended, size)
 
     def _is_full(self) -> bool:
         """Whether so much waits to be written that nothing more is begun: a database that takes no ends gets no more work."""
