@@ -1,11 +1,12 @@
 """The lease: renewed in time, trusted for less than it lasts, and never used to judge others on a doubt."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
 from opwright.clock import TurnedClock
-from opwright.errors import StoreUnavailable
+from opwright.errors import StoreUnavailable, StoreUncertain
 from opwright.model.host import Host, HostState, Renewal
 from opwright.model.worker import Worker
 from opwright.scheduler.lease import Identity, Lease, Terms
@@ -123,6 +124,20 @@ async def test_a_failed_renewal_extends_nothing(store: Store, clock: TurnedClock
     await bench.lease.run_once()
     assert bench.lease.trusted()
     assert bench.losses == []
+
+
+async def test_what_is_written_with_a_renewal_delays_the_next_no_longer_than_a_renewal(
+    store: Store, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer never comes: the lease was renewed, and is again before it lapses."""
+    bench = await registered(store, clock)
+    monkeypatch.setattr(bench.lease, "_patience", 0.05)
+    monkeypatch.setattr(bench.lease, "_on_renewed", lambda _: asyncio.get_running_loop().create_future())
+    clock.turn(6)
+    with pytest.raises(StoreUncertain, match="has not answered a renewal"):
+        await asyncio.wait_for(bench.lease.run_once(), 10)
+    clock.turn(9)
+    assert bench.lease.trusted()
 
 
 async def test_a_host_judges_only_after_a_whole_unbroken_lease(store: Store, clock: TurnedClock) -> None:

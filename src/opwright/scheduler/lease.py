@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from opwright.clock import Clock
 from opwright.errors import StoreUncertain
@@ -13,6 +14,8 @@ from opwright.model.worker import Worker
 from opwright.service import Service
 from opwright.store.hosts import Hosts
 from opwright.telemetry import emit, logger
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,11 @@ class Lease(Service):
         if self._hanging():
             self._unbroken_since = None
             return self._terms.renew
-        sent = self._clock.monotonic()
+        sent, deadline = self._clock.monotonic(), asyncio.get_running_loop().time() + self._patience
+        judge = self._may_judge(sent)
+        renew = self._hosts.renew(self.host, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
         try:
-            renewal = await self._renew(judge=self._may_judge(sent))
+            renewal = await _before(deadline, renew)
         except Exception:
             self._unbroken_since = None
             raise
@@ -97,15 +102,8 @@ class Lease(Service):
             await self._lose()
             return self._terms.renew if self.leaving else 0.0
         self._trust_from(sent)
-        await self._on_renewed(renewal)
+        await _before(deadline, self._on_renewed(renewal))
         return self._terms.renew
-
-    async def _renew(self, *, judge: bool) -> Renewal:
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._hosts.renew(self.host, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
-        except TimeoutError:
-            raise StoreUncertain(f"the database has not answered a renewal within {self._patience:.3g} s") from None
 
     async def say_good_bye(self) -> None:
         """Give the lease up. What is still claimed is taken over at once."""
@@ -129,3 +127,12 @@ class Lease(Service):
         self._renewed_at = sent
         if self._unbroken_since is None:
             self._unbroken_since = sent
+
+
+async def _before(deadline: float, work: Awaitable[T]) -> T:
+    """A renewal, or what is written with it. Raises StoreUncertain at the deadline, so that the next renewal comes in time."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await work
+    except TimeoutError:
+        raise StoreUncertain("the database has not answered a renewal in time") from None
