@@ -10,6 +10,7 @@ import pytest
 from opwright.store.postgresql import STATEMENT_SECONDS
 from opwright.watch import postgresql as watch
 from tests.kit.application import Application
+from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
 from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually
@@ -87,6 +88,39 @@ async def test_a_renewal_that_is_swallowed_costs_no_lease(
             many = await application.double.submit_many([(number,) for number in range(20)])
             assert [await one.result(20) for one in many] == [2 * number for number in range(20)]
         assert await tables.hosts() == {host.id: ALIVE, judge.id: ALIVE}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.fault("F34")
+async def test_a_statement_that_is_swallowed_keeps_no_renewal_waiting(
+    application: Application, wire: Wire, diary: Diary, tables: Tables, tmp_path: Path
+) -> None:
+    """A look for requests to cancel is sent more often than a renewal: it is the first on all connections that are dead."""
+    with (
+        running(wire.url(tables.url), tmp_path, renew=2.0, heartbeat=0.2) as host,
+        HostProcess(tables.url, tmp_path, "judge", workers=1, lease=6, renew=0.5) as judge,
+    ):
+        await host.ready()
+        await judge.ready()
+        async with application.ops:
+            handles = [await application.hold.submit(name) for name in ("one", "two")]
+            for name in ("one", "two"):
+                await diary.wait("start", name)
+
+            async def judges() -> bool:
+                return bool(await tables.value("select min(renewed - started) from opwright.hosts") > 8 * 1e6)
+
+            await eventually(judges, 20, "the other host may judge")
+            assert len(wire.silence()) >= 3
+            await host.event("outage.ended", seconds=60)
+            assert await tables.hosts() == {host.id: ALIVE, judge.id: ALIVE}
+            for name in ("one", "two"):
+                diary.release(name)
+            for handle in handles:
+                await handle.result(60)
+        assert len(host.events("host.registered")) == 1
+    assert await tables.attempts() == {(1, 1): 2}
 
 
 @pytest.mark.slow

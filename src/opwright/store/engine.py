@@ -40,14 +40,16 @@ class Lane(Enum):
     """Which connections a statement may use, so that no part can starve another.
 
     CLAIM alone may commit without waiting for the disk: a lost claim only returns its operations, and the flush of a later
-    end flushes the claim before it. SWEEP is apart from CONTROL, because a renewal must not wait for a deletion. OWN is for
-    transactions that a trigger writes in, as long as it likes.
+    end flushes the claim before it. LEASE is apart from CONTROL, because a renewal must not wait for another statement whose
+    answer never comes; so is SWEEP, because nothing else is to wait for a deletion. OWN is for transactions that a trigger
+    writes in, as long as it likes.
     """
 
     CLIENT = "client"
     CLAIM = "claim"
     SETTLE = "settle"
     CONTROL = "control"
+    LEASE = "lease"
     SWEEP = "sweep"
     OWN = "own"
 

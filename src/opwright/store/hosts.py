@@ -26,7 +26,7 @@ class Hosts:
     ) -> int:
         """Add a host; its id, never used before. ``lease`` in seconds."""
         rows = await self._engine.run(
-            "register_host", Lane.CONTROL, name=name, pid=pid, version=version, lease=round(lease * SECOND),
+            "register_host", Lane.LEASE, name=name, pid=pid, version=version, lease=round(lease * SECOND),
             queues=None if queues is None else json.dumps(list(queues)), triggers=json.dumps(sorted(triggers)),
         )  # fmt: skip
         return int(rows[0]["id"])
@@ -38,12 +38,12 @@ class Hosts:
         """
         age = None if within is None else round(within * SECOND)
         shown = msgspec.json.encode(workers).decode()
-        (row,) = await self._engine.run("renew", Lane.CONTROL, host=host, judge=judge, workers=shown, within=age)
+        (row,) = await self._engine.run("renew", Lane.LEASE, host=host, judge=judge, workers=shown, within=age)
         return Renewal(bool(row["renewed"]), row["dead"], row["others"])
 
     async def stop(self, host: int) -> None:
         """Say good-bye. A host that still holds claims counts as dead, so that they are taken over at once."""
-        await self._engine.run("stop_host", Lane.CONTROL, host=host)
+        await self._engine.run("stop_host", Lane.LEASE, host=host)
 
     async def all(self) -> list[Host]:
         """Every host that is remembered."""

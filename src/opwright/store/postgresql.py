@@ -26,7 +26,7 @@ except ImportError:  # pragma: no cover - the extra is not installed
 
 T = TypeVar("T")
 OLDEST = 140_000
-CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.SWEEP: 1, Lane.OWN: 20}
+CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.LEASE: 1, Lane.SWEEP: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
 ANSWER_SECONDS = 5.0  # that we are more patient than the server: when it gives a statement up, nothing was done, and we know it
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before

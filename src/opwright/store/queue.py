@@ -180,7 +180,7 @@ class Queue:
     async def mark(self, rows: Sequence[Marked]) -> None:
         """Note worker, begin and last sign of life of what has run longer than a renewal."""
         if rows:
-            await self._engine.run("mark", Lane.CONTROL, rows=_encode(rows).decode())
+            await self._engine.run("mark", Lane.LEASE, rows=_encode(rows).decode())
 
     async def asked(self, host: int) -> list[tuple[int, int]]:
         """(operation, token) of this host's claims that somebody wants cancelled."""
