@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from opwright import KeyTaken, Status, StoreUnavailable
+from opwright.clock import SystemClock
 from opwright.errors import StoreUncertain
+from opwright.maintenance.core_job_sweeper import CoreJobSweeper, Retention
+from opwright.model.status import OutcomeCode
 from opwright.store import surely
 from tests.kit.application import Application
 from tests.kit.tables import Tables
@@ -101,6 +104,34 @@ async def test_a_keyed_submit_that_has_ended_meanwhile_stores_once(
         assert await submitting == first
         assert await other.status() is Status.PENDING
     assert await tables.column("select id from opwright.operations order by id") == [first, other.id]
+
+
+async def test_a_submit_that_was_over_and_due_for_deletion_stores_once(
+    application: Application, tables: Tables, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is spared while it may be sent again: or it would be stored, and done, a second time."""
+    repeated, go = asyncio.Event(), asyncio.Event()
+    settled = surely._settled
+
+    async def later(repeat: object, lost: StoreUncertain) -> object:
+        repeated.set()
+        await go.wait()
+        return await settled(repeat, lost)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(surely, "_settled", later)
+    wire.lose_answer(b"double", b":21}")
+    submitting = asyncio.create_task(_awaited(application.double, 21))
+    await repeated.wait()
+    (first,) = await ids(tables)
+    direct = Application(tables.url)
+    async with direct.ops:
+        assert await direct.ops.handle(first).cancel()
+        sweeps = (await direct.ops.client.store()).sweeps
+        assert not await CoreJobSweeper(sweeps, SystemClock(), Retention(0, 0, 0), 60.0).run_once()
+        go.set()
+        assert await submitting == first
+    assert await tables.column("select status from opwright.outcomes") == [int(OutcomeCode.CANCELLED)]
+    assert await tables.column("select operation from opwright.ready") == []
 
 
 async def _awaited(trigger: object, number: int) -> int:

@@ -16,7 +16,7 @@ from opwright.service import backoff_pause
 
 T = TypeVar("T")
 MOST_CONFLICTS = 5
-SECONDS = 30.0  # after which a lost answer is told to the caller
+SECONDS = 30.0  # after which a lost answer is told to the caller; how long records are spared follows from it (`store/sweeps.py`)
 
 
 async def surely(write: Callable[[], Awaitable[T]], repeat: Callable[[], Awaitable[T]]) -> T:
