@@ -12,7 +12,7 @@ from opwright.model.operation import NewOperation, Note, OnConflict, Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.store import submits
 from opwright.store.engine import Engine, Lane, Plan, Row
-from opwright.store.surely import surely
+from opwright.store.surely import played, surely
 
 Ending = tuple[OutcomeCode, str | None, str | None]
 
@@ -33,7 +33,7 @@ class Operations:
             (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
             await self._engine.run(step.name, **step.values)
         else:
-            await self._engine.play(submits.submit(operations))
+            await played(self._engine, lambda: submits.submit(operations))
 
     async def _write_again(self, operations: Sequence[NewOperation]) -> None:
         try:
@@ -51,7 +51,7 @@ class Operations:
 
     async def cancel(self, operation: int, reason: str) -> str:
         """``cancelled``, ``asked`` (its host will) or ``nothing`` (it has ended, or does not exist)."""
-        write = lambda: self._engine.play(submits.cancel(operation, reason))  # noqa: E731
+        write = lambda: played(self._engine, lambda: submits.cancel(operation, reason))  # noqa: E731
         answer = await surely(write, lambda: self._cancel_again(operation, reason))
         self._engine.notify()
         return answer
@@ -67,7 +67,7 @@ class Operations:
 
         Raises StoreUncertain when the answer is lost: a value that was given twice would answer two waits.
         """
-        found = await self._engine.play(submits.resume(operation, value))
+        found = await played(self._engine, lambda: submits.resume(operation, value))
         self._engine.notify()
         return found
 
@@ -83,8 +83,7 @@ class Operations:
         return again
 
     async def _play_new(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
-        write = lambda: self._engine.play(plan())  # noqa: E731
-        return await surely(write, lambda: self._play_again(identifier, plan, is_ours))
+        return await surely(lambda: played(self._engine, plan), lambda: self._play_again(identifier, plan, is_ours))
 
     async def _play_again(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
         """It may have landed, and even ended: then it holds its key no more, and another one may."""
