@@ -127,6 +127,42 @@ async def test_whoever_comes_is_looked_up_alone(ops: Opwright, monkeypatch: pyte
     await asyncio.gather(*waiters, return_exceptions=True)
 
 
+async def test_the_connection_that_listens_is_let_go_when_nobody_waits(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while; whoever waits then has another one, and is told of ends as before."""
+    monkeypatch.setattr(waiting_module, "SHORTEST", 600)
+    monkeypatch.setattr(waiting_module, "LONGEST", 600)
+    monkeypatch.setattr(waiting_module, "LINGER", 0.1)
+    ops, other = Opwright(postgres_database), Opwright(postgres_database)
+    work, elsewhere = Work(ops), Work(other)
+    async with ops, other, ops.host(pool="inline", heartbeat=60):
+        for _ in range(2):
+            work.begun.clear()
+            work.go.clear()
+            handle = await elsewhere.trigger.submit()
+            await asyncio.wait_for(work.begun.wait(), 10)
+            waiter = asyncio.ensure_future(handle.result())
+            await eventually(lambda: _looked(other, 1), "who waits listens, and has looked")
+            assert await _listening(other) == 1
+            work.go.set()
+            assert await asyncio.wait_for(waiter, 20) == "done"
+            await eventually(lambda: _deaf(other), "nobody listens any more")
+
+
+async def _listening(ops: Opwright) -> int:
+    """How many connections listen for ends."""
+    store = await ops.client.store()
+    assert isinstance(store.engine, PostgresEngine)
+    nameless = "select count(*) from pg_stat_activity where datname = current_database() and application_name = ''"
+    ((listeners,),) = await query(store, nameless)
+    return int(listeners) - 2  # one listens for what there is to do, one asks this
+
+
+async def _deaf(ops: Opwright) -> bool:
+    return await _listening(ops) == 0
+
+
 async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
     postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

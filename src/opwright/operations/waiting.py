@@ -21,6 +21,7 @@ MOST_AT_ONCE = 1000
 ASK_PERIOD = 10.0
 REST = 4  # times as long as a look at all took nothing leads to another one
 ROWS_A_SECOND = 50_000  # that looks at all may ask for, however many wait and however often they are told of ends
+LINGER = 60.0  # seconds for which the connection that listens is kept while nobody waits
 
 
 class Waiting(Service):
@@ -38,7 +39,7 @@ class Waiting(Service):
         self._urgent: set[int] = set()
         self._fresh: set[int] = set()  # nobody has looked yet whether there is such an operation
         self._pause = SHORTEST
-        self._look_at = self._rested = -math.inf  # by the loop's clock
+        self._look_at = self._rested = self._waited_at = -math.inf  # by the loop's clock
         self._asked_at = -math.inf
         self._watcher = ends_watcher_for(store.engine, self._told)
         if self._watcher is not None:
@@ -67,10 +68,11 @@ class Waiting(Service):
     async def run_once(self) -> float:
         """Look once: at all who wait if that is due, else at what is urgent."""
         if self._waiters:
+            self._waited_at = _now()
             await self._look_as_due()
             await self._refuse_unknown()
         if not self._waiters:
-            return LONGEST * 4
+            return await self._linger()
         await self._ask()
         return max(self._look_at - _now(), 0.0)
 
@@ -109,6 +111,14 @@ class Waiting(Service):
                 for future in self._waiting_for(operation):
                     future.set_result(ending)
         return found
+
+    async def _linger(self) -> float:
+        """Nobody waits. After a minute of that the connection that listens is let go; the next one who waits makes another."""
+        left = self._waited_at + LINGER - _now()
+        if left <= 0 and self._watcher is not None:
+            self._asked_at = -math.inf
+            await self._watcher.stop()
+        return left if left > 0 else LINGER
 
     async def _ask(self) -> None:
         """Listen for ends in other processes, and let them know that somebody does."""
