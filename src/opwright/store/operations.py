@@ -63,13 +63,18 @@ class Operations:
         return answer
 
     async def resume(self, operation: int, value: str) -> bool:
-        """Give a value (JSON text) to its next wait; False when it has ended or does not exist.
-
-        Raises StoreUncertain when the answer is lost: a value that was given twice would answer two waits.
-        """
-        found = await played(self._engine, lambda: submits.resume(operation, value))
+        """Give a value (JSON text) to its next wait; False when it has ended or does not exist."""
+        line = f"resumed (answer {new_id()})"  # a value that was given twice would answer two waits: by this it is known again
+        write = lambda: played(self._engine, lambda: submits.resume(operation, value, line))  # noqa: E731
+        found = await surely(write, lambda: self._resume_again(operation, value, line))
         self._engine.notify()
         return found
+
+    async def _resume_again(self, operation: int, value: str, line: str) -> bool:
+        try:
+            return await self._engine.play(submits.resume_again(operation, value, line))
+        except DuplicateRow:
+            return True
 
     async def retry(self, operation: int) -> int:
         """Submit an ended operation once more; the new id.
