@@ -85,7 +85,7 @@ async def _claims(store: Store, application: Application) -> list[float]:
     """Seconds of each of many small claims. What is submitted here has priority, and stays claimed."""
     host = await store.hosts.register(name="bench", pid=1, version="1", lease=3600, queues=None, triggers=["nothing"])
     await _submitted(application, BATCH * (CLAIMS + 10))
-    return [await _claim(store, host) for _ in range(CLAIMS + 10)][10:]
+    return [await _claim(store, host.id) for _ in range(CLAIMS + 10)][10:]
 
 
 async def _claim(store: Store, host: int) -> float:

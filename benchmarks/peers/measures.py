@@ -15,7 +15,7 @@ from benchmarks.idleness import CORE, idleness
 from benchmarks.patience import until
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.running import Program
-from benchmarks.peers.stores import fresh, watched
+from benchmarks.peers.stores import analyzed, fresh, watched
 from benchmarks.peers.table import PEERS
 
 BEGIN = 30.0  # seconds within which a worker begins its first job
@@ -28,6 +28,7 @@ async def drain(bench: Bench, peer: Peer) -> list[Figure]:
     count = bench.amount(peer.jobs, peer.quick_jobs)
     async with _program(bench, peer) as program, watched(peer, program.url) as none_left:
         filled = await program.step("fill", count)
+        await analyzed(peer, program.url)
         async with program.working(count):
             await until(lambda: bool(program.told()), seconds=BEGIN, what=f"{peer.name} to begin")
             if peer.tells_the_last:

@@ -24,6 +24,14 @@ async def fresh(bench: Bench, peer: Peer) -> AsyncIterator[str]:
             yield url
 
 
+async def analyzed(peer: Peer, url: str) -> None:
+    """Statistics of what has been filled in, as tables in use have them: without, Graphile Worker drains half as fast."""
+    if peer.store == "postgresql":
+        connection = await asyncpg.connect(url)
+        await connection.execute("vacuum (analyze)")
+        await connection.close()
+
+
 def watched(peer: Peer, url: str) -> AbstractAsyncContextManager[Left]:
     """Asks the store whether every job has ended."""
     return {"postgresql": _postgresql, "sqlite": _sqlite, "redis": unended_in_redis}[peer.store](url, peer.unended)

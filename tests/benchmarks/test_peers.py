@@ -52,6 +52,13 @@ async def test_a_program_fills_its_queue_and_tells_the_first_and_the_last_of_its
     assert begun < ended
 
 
+async def test_a_step_gives_back_what_it_has_opened(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hears of no cancellation would keep it from ending, long after it was measured."""
+    monkeypatch.setattr("benchmarks.peers.running.STEP", 10)
+    for step in ("set-up", "fill", "one-by-one", "samples"):
+        await program.step(step, 1)
+
+
 async def test_a_worker_tells_of_each_job_when_none_are_counted(program: Program) -> None:
     await program.step("set-up")
     samples = await program.step("samples", 3)

@@ -57,7 +57,7 @@ async def test_the_clock_of_a_host_is_compared_too(database_url: str) -> None:
     later = SystemClock().now() + 90 * SECOND
     await store.hosts.renew(host, judge=False, workers=[Worker("worker-1", 1, WorkerState.FREE, later)])
     await store.close()
-    told = [finding async for finding in check_database(client, None) if finding.check == f"host {host}"]
+    told = [finding async for finding in check_database(client, None) if finding.check == f"host {host.id}"]
     assert [finding.verdict for finding in told] == [Verdict.RIGHT, Verdict.WRONG]
     assert "its clock is 1 min 30 s ahead of the database's" in told[1].text
 

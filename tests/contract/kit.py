@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from opwright.model.claim import Claim, DelayReason, End, Postpone, Release, Verdict
-from opwright.model.host import Host, Renewal
+from opwright.model.host import Host, Registration, Renewal
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation
 from opwright.model.options import Options
@@ -76,7 +76,12 @@ class Member:
     """A registered host as a test drives it."""
 
     store: Store
-    id: int
+    registration: Registration
+
+    @property
+    def id(self) -> int:
+        """The id of its row."""
+        return self.registration.id
 
     async def claim(
         self,
@@ -105,7 +110,7 @@ class Member:
         return await self.settle((claim, verdict)) == {claim.operation}
 
     async def renew(self, *, judge: bool = False) -> Renewal:
-        return await self.store.hosts.renew(self.id, judge=judge)
+        return await self.store.hosts.renew(self.registration, judge=judge)
 
     async def asked(self) -> list[int]:
         """The operations it is asked to cancel."""
@@ -119,8 +124,10 @@ class Member:
 
 async def join(store: Store, *, name: str = "host", lease: float = 12.0) -> Member:
     """Register a host."""
-    number = await store.hosts.register(name=name, pid=os.getpid(), version="1.0", lease=lease, queues=None, triggers=[TRIGGER])
-    return Member(store, number)
+    registration = await store.hosts.register(
+        name=name, pid=os.getpid(), version="1.0", lease=lease, queues=None, triggers=[TRIGGER]
+    )
+    return Member(store, registration)
 
 
 async def status(store: Store, identifier: int) -> Status:

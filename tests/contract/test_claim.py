@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from opwright.clock import TurnedClock
+from opwright.model.host import Registration
 from opwright.model.operation import OnConflict
 from opwright.model.options import Backoff, Options
 from opwright.model.status import Status
@@ -123,14 +124,14 @@ async def test_a_dead_host_gets_nothing(store: Store, host: Member, rival: Membe
 async def test_a_stopped_host_gets_nothing(store: Store, host: Member) -> None:
     """After its good-bye a host claims no more."""
     await submit(store)
-    await store.hosts.stop(host.id)
+    await store.hosts.stop(host.registration)
     assert await host.claim() == []
 
 
 async def test_a_host_nobody_knows_gets_nothing(store: Store) -> None:
     """Only a registered host may claim."""
     await submit(store)
-    assert await Member(store, 4711).claim() == []
+    assert await Member(store, Registration(4711, "nobody", 0)).claim() == []
 
 
 async def test_a_claim_carries_what_the_attempt_needs(store: Store, host: Member) -> None:

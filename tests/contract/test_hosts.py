@@ -17,6 +17,7 @@ from tests.contract.kit import (
     SUCCESS,
     Member,
     ids,
+    is_postgresql,
     join,
     operation,
     places,
@@ -50,10 +51,12 @@ async def rescue(rescuer: Member) -> list[int]:
 
 async def test_a_registered_host_is_seen_by_all(store: Store, other: Store, clock: TurnedClock) -> None:
     """Every process reads who is there, since when, with which triggers and queues."""
-    number = await store.hosts.register(name="näme", pid=42, version="1.2", lease=12.5, queues=["a", "b"], triggers=["z", "y"])
+    registration = await store.hosts.register(
+        name="näme", pid=42, version="1.2", lease=12.5, queues=["a", "b"], triggers=["z", "y"]
+    )
     clock.turn(2)
     (row,) = await other.hosts.all()
-    assert (row.id, row.name, row.pid, row.version, row.state) == (number, "näme", 42, "1.2", HostState.ALIVE)
+    assert (row.id, row.name, row.pid, row.version, row.state) == (registration.id, "näme", 42, "1.2", HostState.ALIVE)
     assert (row.queues, set(row.triggers), row.lease) == (("a", "b"), {"y", "z"}, 12_500_000)
     assert (row.started, row.renewed, row.age) == (clock.now() - 2 * SECOND, row.started, 2 * SECOND)
 
@@ -61,7 +64,7 @@ async def test_a_registered_host_is_seen_by_all(store: Store, other: Store, cloc
 async def test_an_id_is_never_given_twice(store: Store, clock: TurnedClock) -> None:
     """Claims name their host by id, so a forgotten host's id must not come back."""
     first = await join(store)
-    await store.hosts.stop(first.id)
+    await store.hosts.stop(first.registration)
     clock.turn(100)
     await store.hosts.forget(1)
     assert await store.hosts.all() == []
@@ -80,10 +83,10 @@ async def test_a_renewal_starts_the_lease_again(host: Member, rival: Member, clo
 async def test_whoever_was_late_itself_judges_nobody(host: Member, rival: Member, clock: TurnedClock) -> None:
     """A renewal that lay in a frozen server finds every lease lapsed, its own too."""
     clock.turn(13)
-    assert await rival.store.hosts.renew(rival.id, judge=True, within=6) == Renewal(renewed=True, dead=0, others=1)
+    assert await rival.store.hosts.renew(rival.registration, judge=True, within=6) == Renewal(renewed=True, dead=0, others=1)
     assert (await host.row()).state is HostState.ALIVE
     clock.turn(5)
-    assert await rival.store.hosts.renew(rival.id, judge=True, within=6) == Renewal(renewed=True, dead=1, others=0)
+    assert await rival.store.hosts.renew(rival.registration, judge=True, within=6) == Renewal(renewed=True, dead=1, others=0)
 
 
 async def test_only_a_lapsed_lease_is_judged(host: Member, rival: Member, clock: TurnedClock) -> None:
@@ -131,6 +134,31 @@ async def test_a_judged_host_is_told_and_stays_dead(host: Member, rival: Member,
         assert not (await host.renew()).renewed
         assert not (await host.renew(judge=True)).renewed
     assert (await host.row()).state is HostState.DEAD
+
+
+@pytest.mark.parametrize("name", ["host", "another"])
+async def test_nobody_renews_or_stops_the_row_of_another(store: Store, clock: TurnedClock, name: str) -> None:
+    """A database that has lost its last commits gives an id again, perhaps to a host of the same name: one of the two returns."""
+    lost = await join(store)
+    await forget_commit(lost)
+    clock.turn(1)
+    host = await join(store, name=name)
+    assert host.id == lost.id
+    clock.turn(1)
+    assert not (await lost.renew()).renewed
+    await store.hosts.stop(lost.registration)
+    row = await host.row()
+    assert (row.state, row.renewed) == (HostState.ALIVE, row.started)
+    assert (await host.renew()).renewed
+
+
+async def forget_commit(host: Member) -> None:
+    """As if the server that has its row had died before it told the one that took over."""
+    await query(host.store, f"delete from opwright.hosts where id = {host.id}")
+    if is_postgresql(host.store):
+        await query(host.store, f"select setval(pg_get_serial_sequence('opwright.hosts', 'id'), {host.id}, false)")
+    else:
+        await query(host.store, f"update sqlite_sequence set seq = {host.id} - 1 where name = 'opwright_hosts'")
 
 
 async def test_a_renewal_counts_the_dead_and_the_living(store: Store, clock: TurnedClock) -> None:
@@ -269,7 +297,7 @@ async def test_two_rescuers_take_over_once(store: Store, host: Member, rival: Me
 
 async def test_a_good_bye_without_claims_is_stopped(host: Member) -> None:
     """A host that holds nothing leaves in peace."""
-    await host.store.hosts.stop(host.id)
+    await host.store.hosts.stop(host.registration)
     assert (await host.row()).state is HostState.STOPPED
     assert not (await host.renew()).renewed
 
@@ -278,7 +306,7 @@ async def test_a_good_bye_with_claims_counts_as_death(store: Store, host: Member
     """What a leaving host could not hand back is taken over at once, without waiting for its lease."""
     (one,) = await submit(store)
     await host.take()
-    await store.hosts.stop(host.id)
+    await store.hosts.stop(host.registration)
     assert (await host.row()).state is HostState.DEAD
     assert (await rival.renew()).dead == 1
     assert await rescue(rival) == [one]
@@ -289,14 +317,14 @@ async def test_a_good_bye_does_not_clear_a_dead_host(store: Store, host: Member,
     await submit(store)
     await host.take()
     await judge(rival, clock)
-    await store.hosts.stop(host.id)
+    await store.hosts.stop(host.registration)
     assert (await host.row()).state is HostState.DEAD
     assert len(await store.queue.orphans(10)) == 1
 
 
 async def test_only_hosts_gone_long_enough_are_forgotten(store: Store, host: Member, rival: Member, clock: TurnedClock) -> None:
     """The living stay, the recently gone stay, the long gone go."""
-    await store.hosts.stop(host.id)
+    await store.hosts.stop(host.registration)
     clock.turn(60)
     await store.hosts.forget(60)
     assert len(await store.hosts.all()) == 2

@@ -323,7 +323,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _say_good_bye(self, host: int) -> None:
         lease = self.leases[host]
-        self.run(lease.member.store.hosts.stop(host))
+        self.run(lease.member.store.hosts.stop(lease.member.registration))
         if lease.state is HostState.ALIVE:
             lease.state = HostState.DEAD if self._held_by([host]) else HostState.STOPPED
 

@@ -24,8 +24,8 @@ def test_the_program_of_the_guide_sees_its_record_go(tmp_path: Path) -> None:
     (tmp_path / "kept.py").write_text(block("python"))
     done = subprocess.run([sys.executable, "kept.py"], cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
-    first, *between, last = done.stdout.splitlines()
-    assert (first, {*between}) == ("42", {"SUCCEEDED"})
+    *before, last = done.stdout.splitlines()
+    assert {"FAILED"} <= {*before} <= {"PENDING", "PROCESSING", "FAILED"}
     assert re.fullmatch(r"there is no operation \d+: never committed, or its record was swept", last)
 
 

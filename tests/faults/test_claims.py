@@ -39,7 +39,7 @@ async def test_claims_keep_their_limit_on_a_hundred_thousand_rows_that_the_plann
         for _ in range(ROUNDS):
             claims = await asyncio.gather(
                 *(
-                    store.queue.claim(host=host, token=new_id(), queue="default", triggers=["double"], limit=LIMIT)
+                    store.queue.claim(host=host.id, token=new_id(), queue="default", triggers=["double"], limit=LIMIT)
                     for host in hosts
                 )
             )

@@ -110,7 +110,7 @@ async def test_the_isolation_that_others_chose_is_not_ours(
 @pytest.mark.fault("F36")
 async def test_a_conflict_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bounded number of times, then whoever called decides."""
-    monkeypatch.setattr("opwright.service.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(surely, "PAUSES", (0.001,) * 4)
     tries = 0
 
     async def write() -> None:
@@ -119,5 +119,5 @@ async def test_a_conflict_that_does_not_end_is_told(monkeypatch: pytest.MonkeyPa
         raise StoreConflict("deadlock")
 
     with pytest.raises(StoreConflict):
-        await surely.surely(write, write)
-    assert tries == surely.MOST_CONFLICTS
+        await surely.past_conflicts(write)
+    assert tries == 5

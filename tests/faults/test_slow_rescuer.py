@@ -33,7 +33,8 @@ class SlowQueue(Queue):
 
 async def joined(store: Store) -> int:
     """A host."""
-    return await store.hosts.register(name="host", pid=1, version="1", lease=60.0, queues=None, triggers=["double"])
+    host = await store.hosts.register(name="host", pid=1, version="1", lease=60.0, queues=None, triggers=["double"])
+    return host.id
 
 
 async def claimed(store: Store, host: int) -> Claim:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from opwright import Handle, OperationNotFound, Status
+from opwright.clock import SECOND
+from opwright.model.ids import EPOCH_MS, id_at
 from tests.kit.application import Application
 from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
@@ -24,6 +26,30 @@ async def gone(handle: Handle[Any]) -> bool:
     return False
 
 
+def told(host: HostProcess) -> int:
+    """How many deletions a host has told of."""
+    lines = (line for line in host.log().splitlines() if "CoreJobSweeper: deleted" in line)
+    return sum(int(line.split("deleted ")[1].split()[0]) for line in lines)
+
+
+async def remain(tables: Tables, count: int) -> bool:
+    """Whether there are records of so many operations."""
+    return await tables.rows("select count(*) from opwright.operations") == [(count,)]
+
+
+async def made_older(tables: Tables, *handles: Handle[Any]) -> None:
+    """As if these had been submitted, and had ended, an hour earlier: what has just ended is spared, and ids tell the time."""
+    hour = id_at(EPOCH_MS * 1000 + 3600 * SECOND)
+    which = ", ".join(str(handle.id) for handle in handles)
+    await tables.rows(
+        f"update opwright.operations set id = id - {hour}, created = created - {3600 * SECOND} where id in ({which})"
+    )
+    for table in ("operationstatus", "outcomes"):
+        await tables.rows(f"update opwright.{table} set operation = operation - {hour} where operation in ({which})")
+    older = ", ".join(str(handle.id - hour) for handle in handles)
+    await tables.rows(f"update opwright.outcomes set ended = ended - {3600 * SECOND} where operation in ({older})")
+
+
 async def test_hosts_delete_what_is_over_and_keep_the_rest(
     application: Application, diary: Diary, tables: Tables, tmp_path: Path
 ) -> None:
@@ -38,15 +64,15 @@ async def test_hosts_delete_what_is_over_and_keep_the_rest(
             failed = await application.flaky.submit("b", failures=9)
             over = [await application.double.submit(number) for number in range(20)]
             assert [await one.result(20) for one in over] == [2 * number for number in range(20)]
-            for one in over:
-                await eventually(lambda one=one: gone(one), 20, "deleted")  # type: ignore[misc]
+            await made_older(tables, *over)
+            await eventually(lambda: remain(tables, 2), 20, "deleted")
             assert (await running.status(), await failed.status()) == (Status.PROCESSING, Status.FAILED)
             diary.release("a")
             assert await running.result(20)
-            await eventually(lambda: gone(running), 20, "deleted")
-            assert await tables.rows("select count(*) from opwright.operations") == [(1,)]
-        told = [line for each in (host, second) for line in each.log().splitlines() if "CoreJobSweeper: deleted" in line]
-        assert sum(int(line.split("deleted ")[1].split()[0]) for line in told) == 21
+            await made_older(tables, running)
+            await eventually(lambda: remain(tables, 1), 20, "deleted")
+            assert await failed.status() is Status.FAILED
+            await host.until(lambda: told(host) + told(second) == 21, "telling of each deletion once")
 
 
 @pytest.mark.parametrize("variable", ["FAILED_OPERATION_THRESHOLD_TIME_HOURS", "FAILED_OPERATION_THRESHOLD_LIMIT_RECORDS"])

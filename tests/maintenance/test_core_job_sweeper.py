@@ -16,7 +16,7 @@ from opwright.model.status import OutcomeCode, Status
 from opwright.model.submitter import hand_back_of
 from opwright.store.acts import Acts
 from opwright.store.store import Store
-from opwright.store.sweeps import Aged
+from opwright.store.sweeps import SPARED, Aged
 from tests.contract.kit import CANCELLATION, FAILURE, SUCCESS, Member, operation, query, retry, status, submit
 from tests.maintenance.kit import DAY, HOUR, SEED, ended, heartbeat, left, recorded, sweeper
 
@@ -36,6 +36,19 @@ async def test_a_record_is_deleted_when_its_time_is_over(
     assert (await sweeper(store, clock).run_once()).total() == 1
     with pytest.raises(OperationNotFound):
         await store.operations.get(identifier)
+
+
+@pytest.mark.parametrize("verdict", [verdict for verdict, _ in KEPT], ids=["succeeded", "cancelled", "failed"])
+async def test_what_has_just_ended_is_kept_whatever_is_set(
+    store: Store, host: Member, clock: TurnedClock, verdict: Verdict
+) -> None:
+    """Its submit may not know yet that it was stored; when that has given up, the record goes."""
+    (identifier,) = await ended(store, host, verdict)
+    clock.turn(SPARED - 1)
+    assert not await sweeper(store, clock, Retention(0, 0, 0)).run_once()
+    assert await recorded(store) == [identifier]
+    clock.turn(2)
+    assert (await sweeper(store, clock, Retention(0, 0, 0)).run_once()).total() == 1
 
 
 async def test_an_age_beyond_all_times_keeps_everything(store: Store, host: Member, clock: TurnedClock) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from opwright import Opwright
 from opwright.model.ids import new_ids
 from opwright.operations import draft as draft_module
+from opwright.store.postgresql import PostgresEngine
 from tests.contract.kit import query
 from tests.operations.kit import eventually, rows
 
@@ -78,6 +80,58 @@ def test_closed_loops_leave_nothing_behind(database_url: str, kept_garbage: None
 
     asyncio.run(look_and_close())
     asyncio.run(at_most(0))
+
+
+@pytest.mark.filterwarnings("ignore:unclosed (transport|connection):ResourceWarning")  # without their loop nobody closes them
+def test_threads_whose_loops_have_ended_leave_no_connection(postgres_database: str, kept_garbage: None) -> None:
+    """Many at once, each with a loop of its own that submits, waits for a result and ends without a word.
+
+    Whoever opens next lets go of what they had: connections of every lane, and those that listen.
+    """
+    ops = Opwright(postgres_database)
+    trigger = ops.operation(double)
+    asyncio.run(connected(ops))  # the tables are there
+
+    async def work(number: int) -> None:
+        handle = await trigger.submit(number)
+        with pytest.raises(TimeoutError):
+            await handle.result(timeout=0.2)
+
+    for _ in range(3):
+        threads = [threading.Thread(target=asyncio.run, args=(work(number),)) for number in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    async def only_ours() -> None:
+        await connected(ops)
+        own = {connection.raw.get_server_pid() for connection in await opened(ops)}
+
+        async def nobody_else() -> bool:
+            return await connections(postgres_database) == len(own)
+
+        await eventually(nobody_else, "the connections of the other loops are gone")
+        await ops.client.close()
+        await eventually(lambda: nobody(postgres_database), "ours are gone too")
+
+    asyncio.run(only_ours())
+
+
+async def connected(ops: Opwright) -> None:
+    """Open the store of this event loop, and ask it something."""
+    await (await ops.client.store()).operations.counts()
+
+
+async def opened(ops: Opwright) -> list[Any]:
+    """The connections of this event loop; none of them is in use."""
+    engine = (await ops.client.store()).engine
+    assert isinstance(engine, PostgresEngine)
+    return [connection for lane in engine._lanes.values() for connection in lane._free]
+
+
+async def nobody(url: str) -> bool:
+    return await connections(url) == 0
 
 
 class TakenFirst:

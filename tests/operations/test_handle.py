@@ -18,17 +18,10 @@ from opwright import (
     StoreError,
     Update,
 )
-from opwright.errors import StoreUnavailable
 from opwright.model.ids import new_id
 from opwright.model.status import TRANSITIONS
-from opwright.operations import waiting as waiting_module
-from opwright.operations.waiting import Waiting
-from opwright.service import Service
-from opwright.store.operations import Operations
-from opwright.store.postgresql import PostgresEngine
-from opwright.watch.postgresql import PostgresWatcher
 from tests.contract.kit import query
-from tests.operations.kit import eventually
+from tests.operations.kit import Work, eventually
 
 
 class Size(msgspec.Struct):
@@ -38,29 +31,6 @@ class Size(msgspec.Struct):
 
 async def double(number: int) -> int:
     return 2 * number
-
-
-class Work:
-    """Operations that run until they are told to go."""
-
-    def __init__(self, ops: Opwright) -> None:
-        self.begun, self.go = asyncio.Event(), asyncio.Event()
-        self.runs = 0
-
-        @ops.operation
-        async def work() -> str:
-            self.runs += 1
-            self.begun.set()
-            await self.go.wait()
-            return "done"
-
-        self.trigger = work
-
-    async def running(self) -> Handle[str]:
-        """One that has begun."""
-        handle = await self.trigger.submit()
-        await asyncio.wait_for(self.begun.wait(), 10)
-        return handle
 
 
 # -------------------------------------------------------------------------------------------------- what it is
@@ -222,43 +192,6 @@ async def test_one_may_wait_for_many(ops: Opwright) -> None:
 
 async def _number(handle: Handle[int]) -> int:
     return await handle.result()
-
-
-async def test_those_who_wait_long_stand_in_nobodys_way(ops: Opwright, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More wait than one look asks about, and the first ones never end: the last one hears of its end all the same."""
-    monkeypatch.setattr(waiting_module, "MOST_AT_ONCE", 10)
-    trigger = ops.operation(double)
-    never = await trigger.options(delay=10_000).submit_many([(number,) for number in range(15)])
-    patient = [asyncio.ensure_future(_number(handle)) for handle in never]
-    await asyncio.sleep(0)
-    waiting = await ops.client.waiting()
-
-    async def all_wait() -> bool:
-        return len(waiting._waiters) == 15
-
-    await eventually(all_wait, "all wait")
-    last = await trigger.submit(1)
-    await last.cancel()
-    with pytest.raises(OperationCancelled):
-        await last.result(timeout=5)
-    for each in patient:
-        each.cancel()
-    await asyncio.gather(*patient, return_exceptions=True)
-
-
-async def test_nobody_polls_for_what_nobody_waits_for(ops: Opwright, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gave up is forgotten: the database is asked no more."""
-    handle = await ops.operation(double).submit(1)
-    with pytest.raises(TimeoutError):
-        await handle.result(timeout=0.05)
-    waiting = await ops.client.waiting()
-    assert waiting._waiters == {}
-
-    async def asked(self: Operations, operations: Any) -> Any:
-        raise AssertionError(f"asked for {operations}")
-
-    monkeypatch.setattr(Operations, "ended", asked)
-    await Waiting.run_once(waiting)
 
 
 async def test_one_that_is_committed_later_may_be_awaited_before(ops: Opwright) -> None:
@@ -509,100 +442,3 @@ async def test_a_handle_takes_an_id_as_a_number_or_as_text(ops: Opwright) -> Non
     for wrong in ("abc", "", -1, 1 << 63):
         with pytest.raises(InvalidOperation):
             ops.handle(wrong)
-
-
-async def test_an_end_in_another_process_is_told_to_who_waits_for_it(
-    postgres_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not found by polling: after the first look there is none for ten minutes."""
-    monkeypatch.setattr(waiting_module, "SHORTEST", 600)
-    monkeypatch.setattr(waiting_module, "LONGEST", 600)
-    ops, other = Opwright(postgres_database), Opwright(postgres_database)
-    work, elsewhere = Work(ops), Work(other)
-    async with ops, other, ops.host(pool="inline", heartbeat=60):
-        never = await elsewhere.trigger.options(delay=10_000).submit()
-        patient = asyncio.ensure_future(never.result())
-        await eventually(lambda: _told(ops), "the host knows that somebody waits")
-        await eventually(lambda: _looked(other, 1), "who waits is connected, and has looked")
-        handle = await elsewhere.trigger.submit()
-        await asyncio.wait_for(work.begun.wait(), 10)
-        waiter = asyncio.ensure_future(handle.result())
-        await eventually(lambda: _looked(other, 2), "it was looked for, and had not ended")
-        work.go.set()
-        assert await asyncio.wait_for(waiter, 20) == "done"
-        patient.cancel()
-        await asyncio.gather(patient, return_exceptions=True)
-
-
-async def test_who_waits_tells_of_an_outage_in_one_line(
-    postgres_database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who asks and who listens have the same trouble, and tell it together."""
-    ops = Opwright(postgres_database)
-    work = Work(ops)
-    async with ops:
-        handle = await work.trigger.options(delay=10_000).submit()
-        waiter = asyncio.ensure_future(handle.result())
-        await eventually(lambda: _looked(ops, 1), "it has looked, and listens")
-        waiting = await ops.client.waiting()
-        engine = waiting._store.engine
-        assert isinstance(engine, PostgresEngine)
-
-        async def away(*_: object, **__: object) -> None:
-            raise StoreUnavailable("away")
-
-        monkeypatch.setattr(engine, "run", away)
-        monkeypatch.setattr(engine, "listen", away)
-        watcher = waiting._watcher
-        assert isinstance(watcher, PostgresWatcher)
-        watcher._connection.terminate()
-        for service in (waiting, watcher):
-            service.wake()
-        await eventually(lambda: _failing(waiting, watcher), "both have failed")
-        waiter.cancel()
-        await asyncio.gather(waiter, return_exceptions=True)
-    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert told.endswith(": away; trying again")
-
-
-async def test_who_no_longer_waits_does_not_tell_that_the_database_is_back(
-    ops: Opwright, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has asked nothing since."""
-    monkeypatch.setattr(waiting_module, "LONGEST", 0.01)
-    caplog.set_level("INFO", "opwright")
-    handle = await Work(ops).trigger.options(delay=10_000).submit()
-    waiting = await ops.client.waiting()
-
-    async def away(*_: object, **__: object) -> None:
-        raise StoreUnavailable("away")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(waiting._store.engine, "run", away)
-        with pytest.raises(TimeoutError):
-            await handle.result(timeout=0.1)
-        await eventually(lambda: _well(waiting), "it looks again, for nobody")
-    assert [record.message for record in caplog.records] == ["waiting: away; trying again"]
-
-
-async def _well(service: Service) -> bool:
-    return not service._failures
-
-
-async def _failing(*services: Service) -> bool:
-    return all(service._failures for service in services)
-
-
-async def _told(ops: Opwright) -> bool:
-    engine = (await ops.client.store()).engine
-    assert isinstance(engine, PostgresEngine)
-    return bool(engine._waited_for)
-
-
-async def _looked(ops: Opwright, waiters: int) -> bool:
-    """Whether so many wait, and no look for them is due any more."""
-    waiting = await ops.client.waiting()
-    watcher = waiting._watcher
-    assert isinstance(watcher, PostgresWatcher)
-    settled = asyncio.get_running_loop().time() > waiting._rested + 0.1  # a look that was told of comes at once
-    return watcher._connection is not None and len(waiting._waiters) == waiters and settled

@@ -175,12 +175,12 @@ async def test_a_living_host_that_knows_it_saves_it(store: Store, clock: TurnedC
     identifier = await strange(store)
     await bench.keeping.run_once()
     clock.turn(50)
-    number = await store.hosts.register(name="knows", pid=1, version="1", lease=1000.0, queues=None, triggers=["strange"])
+    knows = await store.hosts.register(name="knows", pid=1, version="1", lease=1000.0, queues=None, triggers=["strange"])
     await bench.keeping.run_once()
     clock.turn(100)
     await bench.keeping.run_once()
     assert await status(store, identifier) is Status.PENDING
-    await store.hosts.stop(number)
+    await store.hosts.stop(knows)
     await bench.keeping.run_once()
     clock.turn(59)
     await bench.keeping.run_once()
@@ -251,10 +251,10 @@ async def test_old_hosts_and_old_requests_are_forgotten(store: Store, clock: Tur
     await store.operations.cancel(identifier, "too late")
     await bench.member.end(claim)
     gone = await join(store)
-    await store.hosts.stop(gone.id)
+    await store.hosts.stop(gone.registration)
     clock.turn(FORGET_AGE - 10)
     recent = await join(store)
-    await store.hosts.stop(recent.id)
+    await store.hosts.stop(recent.registration)
     clock.turn(FORGET_PERIOD)
     await bench.keeping.run_once()
     assert {host.id for host in await store.hosts.all()} == {bench.member.id, recent.id}
@@ -303,12 +303,12 @@ async def test_no_claim_stays_whose_record_was_deleted(store: Store, clock: Turn
 async def test_forgetting_has_a_period_of_its_own(store: Store, clock: TurnedClock, bench: Bench) -> None:
     """Not at every step."""
     gone = await join(store)
-    await store.hosts.stop(gone.id)
+    await store.hosts.stop(gone.registration)
     clock.turn(FORGET_AGE * 2)
     await bench.keeping.run_once()
     assert gone.id not in {host.id for host in await store.hosts.all()}
     again = await join(store)
-    await store.hosts.stop(again.id)
+    await store.hosts.stop(again.registration)
     await query(store, f"update opwright.hosts set renewed = 0 where id = {again.id}")
     await bench.keeping.run_once()
     assert again.id in {host.id for host in await store.hosts.all()}

@@ -7,7 +7,7 @@ import pytest
 
 from opwright.clock import TurnedClock
 from opwright.errors import StoreUnavailable, StoreUncertain
-from opwright.model.host import Host, HostState, Renewal
+from opwright.model.host import Host, HostState, Registration, Renewal
 from opwright.model.worker import Worker
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.store.engine import Engine
@@ -27,7 +27,9 @@ class WatchedHosts(Hosts):
         self.away = False
         self.seconds = 0.0
 
-    async def renew(self, host: int, *, judge: bool, workers: Sequence[Worker] = (), within: float | None = None) -> Renewal:
+    async def renew(
+        self, host: Registration, *, judge: bool, workers: Sequence[Worker] = (), within: float | None = None
+    ) -> Renewal:
         if self.away:
             raise StoreUnavailable("gone")
         self.judged.append(judge)

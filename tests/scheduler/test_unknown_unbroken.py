@@ -30,7 +30,7 @@ async def test_nothing_left_over_ends_the_wait(store: Store, clock: TurnedClock,
     (claim,) = await other.claim(triggers=[UNKNOWN])
     assert claim.operation == first
     await other.end(claim)
-    await store.hosts.stop(other.id)
+    await store.hosts.stop(other.registration)
     bench.leftover = False
     await bench.keeping.run_once()
     clock.turn(away)

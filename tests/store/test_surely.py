@@ -4,6 +4,7 @@ import pytest
 
 from opwright.errors import DuplicateRow, StoreBusy, StoreConflict, StoreError, StoreUnavailable, StoreUncertain
 from opwright.store import surely
+from opwright.store.engine import Plan, call
 
 
 class Lost:
@@ -47,3 +48,40 @@ async def test_a_refusal_of_the_row_is_an_answer() -> None:
     lost = Lost(DuplicateRow("another's"))
     with pytest.raises(DuplicateRow):
         await surely.surely(lost.write, lost.repeat)
+
+
+class Contested:
+    """An engine that rolls back the first transactions because of a conflict."""
+
+    def __init__(self, conflicts: int) -> None:
+        self._conflicts = conflicts
+
+    async def play(self, plan: Plan[str]) -> str:
+        played = next(plan)
+        if self._conflicts:
+            self._conflicts -= 1
+            raise StoreConflict("deadlock")
+        return played.name
+
+
+def _plan() -> Plan[str]:
+    yield call("only")
+    return ""
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> int:
+    """No pauses between the tries; how many conflicts in a row are got past."""
+    monkeypatch.setattr(surely, "PAUSES", (0.0,) * len(surely.PAUSES))
+    return len(surely.PAUSES)
+
+
+async def test_a_plan_begins_anew_after_a_conflict(hurried: int) -> None:
+    """What it had done was rolled back, so it is played from its first statement."""
+    assert await surely.played(Contested(hurried), _plan) == "only"  # type: ignore[arg-type]
+
+
+async def test_a_plan_that_meets_too_many_conflicts_is_told(hurried: int) -> None:
+    """The caller decides then."""
+    with pytest.raises(StoreConflict):
+        await surely.played(Contested(hurried + 1), _plan)  # type: ignore[arg-type]

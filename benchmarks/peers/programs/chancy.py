@@ -31,7 +31,7 @@ class ChancyProgram(Program):
             )
 
     async def open(self) -> None:
-        self.chancy = await Chancy(URL, log=QUIET).__aenter__()
+        self.chancy = await self.held.enter_async_context(Chancy(URL, log=QUIET))
 
     async def submit_many(self, numbers: Sequence[int]) -> None:
         jobs = [nothing.job.with_kwargs(number=number) for number in numbers]

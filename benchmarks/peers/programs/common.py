@@ -12,6 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 URL = os.environ.get("PEER_URL", "")
@@ -47,7 +48,14 @@ _journal: Journal  # of this worker
 
 
 class Program(ABC):
-    """One system: how it is set up, submits and works. A job has one input, its number, and calls ``ran`` with it."""
+    """One system: how it is set up, submits and works. A job has one input, its number, and calls ``ran`` with it.
+
+    What a step opens, and its event loop would wait for, enters ``held``, which is closed when the step has been measured. A pool
+    of psycopg that is not closed takes the cancellation at the end of the loop for a failed connection, and tries again for ever.
+    """
+
+    def __init__(self) -> None:
+        self.held = AsyncExitStack()
 
     @abstractmethod
     async def set_up(self) -> None:
@@ -83,7 +91,12 @@ def run(program: Program) -> None:
     if step == "work":
         _work(program, count)
     else:
-        print(json.dumps(_run(_STEPS[step](program, count))), flush=True)
+        print(json.dumps(_run(_measured(program, step, count))), flush=True)
+
+
+async def _measured(program: Program, step: str, count: int) -> Any:
+    async with program.held:
+        return await _STEPS[step](program, count)
 
 
 def _work(program: Program, count: int) -> None:

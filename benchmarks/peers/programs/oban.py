@@ -20,13 +20,12 @@ nothing: Any = worker(queue="default")(Nothing)  # which gives the class what ma
 
 class ObanProgram(Program):
     async def set_up(self) -> None:
-        pool = await Oban.create_pool(URL)
+        pool = await self._pool()
         async with pool.connection() as connection:
             await connection.execute(install_sql())
 
     async def open(self) -> None:
-        self.oban = Oban(pool=await self._pool())
-        await self.oban.start()
+        self.oban = await self.held.enter_async_context(Oban(pool=await self._pool()))
 
     async def submit_many(self, numbers: Sequence[int]) -> None:
         await self.oban.enqueue_many(nothing.new({"number": number}) for number in numbers)
@@ -39,7 +38,7 @@ class ObanProgram(Program):
             await asyncio.Event().wait()
 
     async def _pool(self) -> Any:
-        return await Oban.create_pool(URL, max_size=SETTINGS["pool"])
+        return await self.held.enter_async_context(await Oban.create_pool(URL, max_size=SETTINGS["pool"]))
 
 
 if __name__ == "__main__":

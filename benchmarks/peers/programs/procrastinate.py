@@ -16,11 +16,11 @@ async def nothing(number: int) -> None:
 
 class ProcrastinateProgram(Program):
     async def set_up(self) -> None:
-        await app.open_async()
+        await self.open()
         await app.schema_manager.apply_schema_async()
 
     async def open(self) -> None:
-        await app.open_async()
+        await self.held.enter_async_context(app.open_async())
 
     async def submit_many(self, numbers: Sequence[int]) -> None:
         await nothing.batch_defer_async(*({"number": number} for number in numbers))

@@ -8,14 +8,17 @@ from opwright.clock import Clock
 from opwright.maintenance.sweep import Deleted, Sweep
 from opwright.model.ids import id_at
 from opwright.model.status import OutcomeCode
-from opwright.store.sweeps import START, Place, Sweeps
+from opwright.store.sweeps import SPARED, START, Place, Sweeps
 
 NAME = "CoreJobSweeper"  # seed 004
 LOOK = 10_000  # rows of one look
 
 
 class Retention(NamedTuple):
-    """How many seconds a record is kept after the end of its operation; None: for ever. Requirements GEN-18 to GEN-22."""
+    """How many seconds a record is kept after the end of its operation, and no less than SPARED; None: for ever.
+
+    Requirements GEN-18 to GEN-22.
+    """
 
     succeeded: float | None
     cancelled: float | None
@@ -40,9 +43,9 @@ class CoreJobSweeper(Sweep):
         deleted = Deleted()
         for code, seconds in ((OutcomeCode.FAILED, self._retention.failed), (OutcomeCode.CANCELLED, self._retention.cancelled)):
             if seconds is not None:
-                deleted += await self._unhappy(code, place.before(seconds))
+                deleted += await self._unhappy(code, place.before(max(seconds, SPARED)))
         if self._retention.succeeded is not None:
-            deleted += await self._succeeded(place, place.before(self._retention.succeeded))
+            deleted += await self._succeeded(place, place.before(max(self._retention.succeeded, SPARED)))
         return deleted
 
     async def _unhappy(self, code: OutcomeCode, cutoff: int) -> Deleted:

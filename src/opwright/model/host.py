@@ -34,6 +34,14 @@ class Host(msgspec.Struct, frozen=True):
     workers: tuple[Worker, ...] = ()  # as of the last renewal
 
 
+class Registration(msgspec.Struct, frozen=True):
+    """Which row is a host's own. The id alone does not say it: a database that lost its last commits may give one again."""
+
+    id: int
+    name: str
+    started: int
+
+
 class Renewal(msgspec.Struct, frozen=True):
     """What a renewal found: whether the host still stands, how many dead hosts there are, how many others live."""
 

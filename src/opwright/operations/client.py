@@ -269,10 +269,10 @@ class Client:
         return store, Waiting(store)
 
     def _forget_closed_loops(self) -> None:
-        for loop in [loop for loop in self._stores if loop.is_closed()]:
-            task = self._stores.pop(loop)
+        for loop in [loop for loop in tuple(self._stores) if loop.is_closed()]:
+            task = self._stores.pop(loop, None)
             self._users.pop(loop, None)
-            if task.done() and not task.cancelled() and task.exception() is None:
+            if task is not None and _is_open(task):  # else another thread was faster, or there is nothing to let go of
                 task.result()[0].engine.abandon()
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from opwright.clock import Clock
 from opwright.errors import StoreUncertain
-from opwright.model.host import Renewal
+from opwright.model.host import Registration, Renewal
 from opwright.model.worker import Worker
 from opwright.service import Service
 from opwright.store.hosts import Hosts
@@ -47,8 +47,8 @@ class Lease(Service):
         workers: Callable[[], Sequence[Worker]] = tuple, hanging: Callable[[], Sequence[str]] = tuple,
     ) -> None:  # fmt: skip
         super().__init__("lease")
-        self.host = 0
         self._hosts = hosts
+        self._own = Registration(0, "", 0)  # nobody's
         self._identity = identity
         self._terms = terms
         self.longest_pause = terms.renew  # while the database is away: whoever returns late is judged by those who did not
@@ -63,11 +63,16 @@ class Lease(Service):
         self._renewed_at = 0.0
         self._unbroken_since: float | None = None
 
+    @property
+    def host(self) -> int:
+        """The id of the host's row; 0 before it is registered."""
+        return self._own.id
+
     async def register(self) -> None:
         """Take an identity that was never used before."""
         sent = self._clock.monotonic()
         me = self._identity
-        self.host = await self._hosts.register(
+        self._own = await self._hosts.register(
             name=me.name, pid=me.pid, version=me.version, lease=self._terms.lease, queues=me.queues, triggers=me.triggers
         )
         self._trust_from(sent)
@@ -90,7 +95,7 @@ class Lease(Service):
             return self._terms.renew
         sent, deadline = self._clock.monotonic(), asyncio.get_running_loop().time() + self._patience
         judge = self._may_judge(sent)
-        renew = self._hosts.renew(self.host, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
+        renew = self._hosts.renew(self._own, judge=judge, workers=self._workers(), within=self._terms.lease / 2)
         try:
             renewal = await _before(deadline, renew)
         except Exception:
@@ -107,7 +112,7 @@ class Lease(Service):
 
     async def say_good_bye(self) -> None:
         """Give the lease up. What is still claimed is taken over at once."""
-        await self._hosts.stop(self.host)
+        await self._hosts.stop(self._own)
         self._trusted_until = 0.0
 
     async def _lose(self) -> None:

@@ -117,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None  # fmt: skip
     keep_succeeded: Annotated[
         float | Literal["never"],
-        About(meaning="how long the record of an operation that succeeded is kept, from its end; `never`: it is never deleted",
+        About(meaning="how long the record of one that succeeded is kept from its end, 165 s at least; `never`: for ever",
               unit="h", least=0),
     ] = 24.0  # fmt: skip
     keep_cancelled: Annotated[

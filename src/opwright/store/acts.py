@@ -8,7 +8,7 @@ from opwright.model.claim import NoteKind
 from opwright.model.operation import NewOperation
 from opwright.store import submits
 from opwright.store.engine import Call, Engine, Plan, T, call
-from opwright.store.surely import past_conflicts
+from opwright.store.surely import played
 
 
 class Acts:
@@ -35,7 +35,7 @@ class Acts:
 
     async def _play(self, plan: Callable[[], Plan[T]]) -> T:
         """An operator is told when an answer is lost, and looks; the log of the operation says what landed."""
-        answer = await past_conflicts(lambda: self._engine.play(plan()))
+        answer = await played(self._engine, plan)
         self._engine.notify()
         return answer
 

@@ -12,7 +12,7 @@ from opwright.model.operation import NewOperation, Note, OnConflict, Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.store import submits
 from opwright.store.engine import Engine, Lane, Plan, Row
-from opwright.store.surely import surely
+from opwright.store.surely import played, surely
 
 Ending = tuple[OutcomeCode, str | None, str | None]
 
@@ -33,7 +33,7 @@ class Operations:
             (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
             await self._engine.run(step.name, **step.values)
         else:
-            await self._engine.play(submits.submit(operations))
+            await played(self._engine, lambda: submits.submit(operations))
 
     async def _write_again(self, operations: Sequence[NewOperation]) -> None:
         try:
@@ -51,7 +51,7 @@ class Operations:
 
     async def cancel(self, operation: int, reason: str) -> str:
         """``cancelled``, ``asked`` (its host will) or ``nothing`` (it has ended, or does not exist)."""
-        write = lambda: self._engine.play(submits.cancel(operation, reason))  # noqa: E731
+        write = lambda: played(self._engine, lambda: submits.cancel(operation, reason))  # noqa: E731
         answer = await surely(write, lambda: self._cancel_again(operation, reason))
         self._engine.notify()
         return answer
@@ -63,13 +63,18 @@ class Operations:
         return answer
 
     async def resume(self, operation: int, value: str) -> bool:
-        """Give a value (JSON text) to its next wait; False when it has ended or does not exist.
-
-        Raises StoreUncertain when the answer is lost: a value that was given twice would answer two waits.
-        """
-        found = await self._engine.play(submits.resume(operation, value))
+        """Give a value (JSON text) to its next wait; False when it has ended or does not exist."""
+        line = f"resumed (answer {new_id()})"  # a value that was given twice would answer two waits: by this it is known again
+        write = lambda: played(self._engine, lambda: submits.resume(operation, value, line))  # noqa: E731
+        found = await surely(write, lambda: self._resume_again(operation, value, line))
         self._engine.notify()
         return found
+
+    async def _resume_again(self, operation: int, value: str, line: str) -> bool:
+        try:
+            return await self._engine.play(submits.resume_again(operation, value, line))
+        except DuplicateRow:
+            return True
 
     async def retry(self, operation: int) -> int:
         """Submit an ended operation once more; the new id.
@@ -83,8 +88,7 @@ class Operations:
         return again
 
     async def _play_new(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
-        write = lambda: self._engine.play(plan())  # noqa: E731
-        return await surely(write, lambda: self._play_again(identifier, plan, is_ours))
+        return await surely(lambda: played(self._engine, plan), lambda: self._play_again(identifier, plan, is_ours))
 
     async def _play_again(self, identifier: int, plan: Callable[[], Plan[int]], is_ours: Callable[[Row], bool]) -> int:
         """It may have landed, and even ended: then it holds its key no more, and another one may."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,13 +10,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from opwright.clock import Clock
-from opwright.errors import ConfigurationError, ExtraMissing, StoreConflict, StoreUnavailable, StoreUncertain
+from opwright.errors import ConfigurationError, ExtraMissing, StoreUnavailable, StoreUncertain
 from opwright.store.engine import Lane, Plan, Row, Rows
 from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
 from opwright.store.postgresql_address import SERVER_KEEPALIVES, Addresses, own_parameters
 from opwright.store.postgresql_errors import doubts_others, harmless, translate
 from opwright.store.statements import POSTGRESQL, Part, load
+from opwright.store.surely import past_conflicts
 
 try:
     import asyncpg
@@ -30,7 +30,6 @@ CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, L
 STATEMENT_SECONDS = 30.0
 ANSWER_SECONDS = 5.0  # that we are more patient than the server: when it gives a statement up, nothing was done, and we know it
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
-PAUSES = (0.01, 0.05)  # seconds before a statement that met a conflict is tried once more
 CLOSE_SECONDS = 2.0
 MIGRATION_SECONDS = 3600.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
@@ -211,25 +210,17 @@ class PostgresEngine:
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement: a transaction of its own."""
         statement, given = self.statements[name], self.values(values)
+        fetch = partial(self._fetch, statement.parts[0], lane, given)
         try:
-            return await self._fetch(statement.parts[0], lane, given)
-        except (StoreConflict, StoreUncertain) as error:
-            if not (statement.reads_only or isinstance(error, StoreConflict)):
+            return await past_conflicts(fetch)
+        except StoreUncertain:  # the connection may have died while nobody used it
+            if not statement.reads_only:
                 raise
-        return await self._fetch_again(statement.parts[0], lane, given)
+        return await past_conflicts(fetch)
 
     async def _fetch(self, part: Part, lane: Lane, values: dict[str, Any]) -> Rows:
         async with self._translated(), self._lane(lane).connection() as connection, self._pinned(connection):
             return await connection.fetch(part, values)
-
-    async def _fetch_again(self, part: Part, lane: Lane, values: dict[str, Any]) -> Rows:
-        """What was rolled back by a conflict, or only asked: by a connection that had died while nobody used it."""
-        for pause in PAUSES:
-            try:
-                return await self._fetch(part, lane, values)
-            except StoreConflict:
-                await asyncio.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311 - jitter, not a secret
-        return await self._fetch(part, lane, values)
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from opwright.errors import AlreadyRetried, InvalidOperation, KeyTaken, OperationNotFound, StaleClaim, StoreConflict
+from opwright.errors import AlreadyRetried, DuplicateRow, InvalidOperation, KeyTaken, OperationNotFound, StaleClaim, StoreConflict
 from opwright.model.claim import NoteKind
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
@@ -164,16 +164,31 @@ def end_within(operation: int, token: int, begun: int | None, result: str | None
     yield from over([operation])
 
 
-def resume(operation: int, value: str) -> Plan[bool]:
-    """Give a value to an operation's next wait; one that waits now is due at once. False: it has ended, or does not exist."""
+def resume(operation: int, value: str, line: str = "resumed") -> Plan[bool]:
+    """Give a value to an operation's next wait; one that waits now is due at once. False: it has ended, or does not exist.
+
+    ``line``: what its log is to say.
+    """
     if not (yield call("resume", operation=operation, value=value)):
         return False
     yield call("rouse", operation=operation)
     (where,) = yield call("known", operation=operation)
     if where["ended"]:  # while we waited for its row
         return False
-    yield call("remember", operation=operation, kind=int(NoteKind.RESUMED), text="resumed")
+    yield call("remember", operation=operation, kind=int(NoteKind.RESUMED), text=line)
     return True
+
+
+def resume_again(operation: int, value: str, line: str) -> Plan[bool]:
+    """The same after a lost answer, under a line that is this answer's alone. Raises DuplicateRow when the first has landed.
+
+    The first holds the row of the waits until its end is known, so its line is looked for after ours was written.
+    """
+    found = yield from resume(operation, value, line)
+    lines = yield call("remarked", operation=operation, kind=int(NoteKind.RESUMED), text=line)
+    if len(lines) > found:
+        raise DuplicateRow(f"operation {operation} was given this answer before")
+    return found
 
 
 def retry(operation: int, changed: NewOperation | None = None, identifier: int | None = None) -> Plan[int]:

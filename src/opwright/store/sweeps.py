@@ -8,6 +8,14 @@ from typing import NamedTuple
 from opwright.clock import SECOND
 from opwright.model.status import OutcomeCode
 from opwright.store.engine import Engine, Lane, Plan, call
+from opwright.store.postgresql import ANSWER_SECONDS, STATEMENT_SECONDS
+from opwright.store.postgresql_address import CONNECT_SECONDS
+from opwright.store.surely import SECONDS
+
+# A submit whose answer was lost is sent again under the same id, and would be stored a second time if its record were gone.
+# So what has just ended is spared for as long as that may take, in seconds: until the answer counts as lost, while the submit
+# is tried again, and for the last try and its look at what is there.
+SPARED = SECONDS + 3 * (CONNECT_SECONDS + STATEMENT_SECONDS + ANSWER_SECONDS)
 
 
 class Place(NamedTuple):

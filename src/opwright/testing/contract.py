@@ -19,6 +19,7 @@ import pytest
 from opwright.clock import MILLISECOND, SECOND, Clock, TurnedClock
 from opwright.errors import ConfigurationError, KeyTaken
 from opwright.model.claim import Claim, End, Verdict, after_death, after_error, hand_back
+from opwright.model.host import Registration
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
 from opwright.model.options import Backoff, Options
@@ -47,7 +48,12 @@ class Process:
     """One process with a host, as the database sees it."""
 
     store: Store
-    host: int
+    registration: Registration
+
+    @property
+    def host(self) -> int:
+        """The id of its host."""
+        return self.registration.id
 
     async def submit(self, count: int = 1, **fields: Any) -> list[int]:
         """Submit so many; their ids."""
@@ -74,10 +80,10 @@ async def process(engine: Engine) -> AsyncIterator[Process]:
     store = Store(engine)
     await store.open()
     try:
-        host = await store.hosts.register(
+        registration = await store.hosts.register(
             name="contract", pid=os.getpid(), version=VERSION, lease=LEASE, queues=None, triggers=[TRIGGER]
         )
-        yield Process(store, host)
+        yield Process(store, registration)
     finally:
         await store.close()
 
@@ -231,9 +237,9 @@ class EngineContract:
         (operation,) = await one.submit()
         (claim,) = await one.claim()
         clock.turn(LEASE + 1)
-        await other.store.hosts.renew(other.host, judge=False)
-        assert (await other.store.hosts.renew(other.host, judge=True)).dead == 1
-        assert not (await one.store.hosts.renew(one.host, judge=False)).renewed
+        await other.store.hosts.renew(other.registration, judge=False)
+        assert (await other.store.hosts.renew(other.registration, judge=True)).dead == 1
+        assert not (await one.store.hosts.renew(one.registration, judge=False)).renewed
         (orphan,) = await other.store.queue.orphans(10)
         assert await other.settle(orphan.claim, after_death(orphan.claim, "its host died"))
         assert not await one.settle(claim)
@@ -248,8 +254,8 @@ class EngineContract:
         await one.claim()
         for _ in range(3):
             clock.turn(LEASE)
-            assert (await other.store.hosts.renew(other.host, judge=True)).dead == 0
-            assert (await one.store.hosts.renew(one.host, judge=False)).renewed
+            assert (await other.store.hosts.renew(other.registration, judge=True)).dead == 0
+            assert (await one.store.hosts.renew(one.registration, judge=False)).renewed
         assert await other.store.queue.orphans(10) == []
 
     @promise

@@ -54,3 +54,7 @@ select id, trigger from opwright.operations where parent = :operation order by i
 -- What an operation follows.
 select p.predecessor as id, o.trigger from opwright.predecessors p left join opwright.operations o on o.id = p.predecessor
 where p.operation = :operation order by p.predecessor
+
+-- name: remarked
+-- The lines of a kind and a text in an operation's log.
+select id from opwright.operationstatus where operation = :operation and kind = :kind and text = :text
