@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,15 +31,18 @@ insert into opwright.claimed select g, g, 1, 0, 0, false from generate_series($l
 insert into opwright.operation_keys select 'work', g, g from generate_series($lo, $hi) g;
 """
 BATCH = [
-    {"i": i, "t": i, "s": 1, "a": 1, "q": "default", "p": 0, "f": "work", "x": 0, "d": 0, "w": 1, "c": 1, "k": True}
-    for i in range(100)
+    {"i": i, "t": i, "a": 1, "q": "default", "p": 0, "f": "work", "x": 0, "d": 0, "w": 1, "c": 1, "k": 1} for i in range(100)
 ]
+ENDS = {token: {token: [3, 1, None, None, None, True] if token % 2 else 1_700_000_000_000_000} for token in range(100)}
 VALUES: dict[str, Any] = {
     "queue": "'default'", "triggers": "'{work}'", "gate": "1", "host": "1", "limit": "10", "token": "5",
     "ahead": "false", "now": "null", "operation": "1", "reason": "'no'", "operations": "'{1}'",
     "rows": f"'{json.dumps(BATCH)}'",
 }  # fmt: skip
 SETTLES = ["finish", "postpone", "release"]
+READING = re.compile(
+    r"Nested Loop\n +->  Function Scan on json_each t\n +->  Function Scan on json_each g\n"
+)  # tokens, their ends
 
 
 def filling(low: int, high: int) -> str:
@@ -72,7 +76,8 @@ async def explain_all(url: str) -> dict[tuple[str, str, str], str]:
 async def explain(raw: "asyncpg.Connection[asyncpg.Record]", name: str) -> str:
     """The plan of a prepared statement, as the engine would run it."""
     part = load(POSTGRESQL, "opwright")[name].parts[0]
-    arguments = ", ".join(VALUES[parameter] for parameter in part.parameters)
+    values = VALUES | ({"rows": f"'{json.dumps(ENDS)}'"} if name == "finish" else {})
+    arguments = ", ".join(values[parameter] for parameter in part.parameters)
     await raw.execute(f"prepare probe as {part.sql}")
     rows = await raw.fetch(f"explain (costs off) execute probe ({arguments})")
     await raw.execute("deallocate probe")
@@ -123,7 +128,7 @@ def test_a_settle_finds_its_claims_by_key_and_fences_them_by_hash(plans: Plans, 
     assert "Index Scan using claimed_pkey on claimed" in plan
     assert "Filter: ((ANY ((operation = (hashed SubPlan" in plan
     for wrong in ("Nested Loop", "Seq Scan", "Bitmap", "Join"):
-        assert wrong not in plan
+        assert wrong not in READING.sub("", plan)
 
 
 @pytest.mark.fault("F58")
@@ -172,6 +177,7 @@ def test_sqlite_claims_in_the_order_of_the_key(sqlite_plans: dict[str, str]) -> 
     plan = sqlite_plans["claim"]
     assert "SEARCH opwright_ready USING PRIMARY KEY (queue=?)" in plan
     assert "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert "SEARCH opwright_ready USING PRIMARY KEY (queue=? AND (rank,operation)<(?,?))" in plan  # they leave as a range
     assert "B-TREE" not in plan
     assert "SCAN opwright" not in plan
 

@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ import pytest_asyncio
 
 from opwright import Opwright
 from opwright.clock import TurnedClock
-from opwright.watch.sqlite import PERIOD, REST_AFTER, REST_PERIOD, SqliteWatcher
+from opwright.telemetry import recorded
+from opwright.watch.bell import Bell
+from opwright.watch.sqlite import MISSES, PERIOD, REST, REST_AFTER, REST_PERIOD, SOON, SqliteWatcher
 
 COMMIT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('insert into t values (1)'); c.commit()"
 
@@ -20,11 +22,11 @@ COMMIT = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('inse
 class Watched:
     """A file with a table, and how often the watcher reported a change."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bell: Callable[[Path], Bell | None]) -> None:
         self.path = path
         self.changes = 0
         self.clock = TurnedClock()
-        self.watcher = SqliteWatcher(path, self._changed, self.clock)
+        self.watcher = SqliteWatcher(path, self._changed, self.clock, bell)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -32,20 +34,49 @@ class Watched:
     async def look(self) -> int:
         """Look once; how many changes that reported."""
         before = self.changes
-        assert await self.watcher.run_once() == PERIOD
+        await self.watcher.run_once()
         return self.changes - before
 
+    async def rest(self) -> None:
+        """Look until there is nothing left to wait for."""
+        while await self.watcher.run_once() != REST:
+            pass
 
-@pytest_asyncio.fixture
-async def watched(sqlite_path: Path) -> AsyncIterator[Watched]:
+    def commit(self) -> None:
+        """By a connection that knows nothing of the watcher."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("insert into t values (1)")
+
+
+def no_bell(_: Path) -> None:
+    """What another operating system has."""
+
+
+@asynccontextmanager
+async def watching(path: Path, bell: Callable[[Path], Bell | None]) -> AsyncIterator[Watched]:
     """A watcher that has looked at the file before."""
-    with closing(sqlite3.connect(sqlite_path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("pragma journal_mode = wal")
         connection.execute("create table t (n integer)")
-    made = Watched(sqlite_path)
+    made = Watched(path, bell)
     await made.look()
     yield made
     await made.watcher.stop()
+
+
+@pytest_asyncio.fixture(params=[Bell.at, no_bell], ids=["bell", "no bell"])
+async def watched(sqlite_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Watched]:
+    """With a bell at the file's log, and without."""
+    async with watching(sqlite_path, request.param) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def belled(sqlite_path: Path) -> AsyncIterator[Watched]:
+    """With a bell, and at rest."""
+    async with watching(sqlite_path, Bell.at) as made:
+        await made.rest()
+        yield made
 
 
 async def test_while_nothing_is_committed_nothing_is_reported(watched: Watched) -> None:
@@ -59,15 +90,66 @@ async def test_while_nothing_is_committed_nothing_is_reported(watched: Watched) 
         assert await watched.look() == 0
 
 
-async def test_a_file_at_rest_is_looked_at_half_as_often_until_it_changes(watched: Watched) -> None:
+async def test_without_a_bell_a_file_at_rest_is_looked_at_half_as_often_until_it_changes(sqlite_path: Path) -> None:
     """What comes alone waits 20 ms at the median; what follows it, 10."""
-    watched.clock.turn(REST_AFTER + 0.1)
-    assert await watched.watcher.run_once() == REST_PERIOD
-    with closing(sqlite3.connect(watched.path, isolation_level=None)) as connection:
-        connection.execute("insert into t values (1)")
-    assert await watched.look() == 1
-    watched.clock.turn(REST_AFTER - 0.1)
-    assert await watched.watcher.run_once() == PERIOD
+    async with watching(sqlite_path, no_bell) as watched:
+        watched.clock.turn(REST_AFTER + 0.1)
+        assert await watched.watcher.run_once() == REST_PERIOD
+        watched.commit()
+        assert await watched.look() == 1
+        watched.clock.turn(REST_AFTER - 0.1)
+        assert await watched.watcher.run_once() == PERIOD
+
+
+async def test_a_commit_wakes_the_watcher_of_a_file_at_rest(belled: Watched) -> None:
+    """So nobody needs to look 25 times a second at what does not change."""
+    belled.commit()
+    await asyncio.wait_for(belled.watcher._woken.wait(), 5)
+    assert await belled.look() == 1
+
+
+async def test_the_writes_of_a_busy_file_wake_nobody(belled: Watched) -> None:
+    """While it changes it is looked at every 20 ms, however much is written meanwhile; the bell is heard again when it rests."""
+    belled.commit()
+    assert await belled.watcher.run_once() == PERIOD
+    belled.watcher._woken.clear()
+    for _ in range(10):
+        belled.commit()
+        await asyncio.sleep(0)
+        assert not belled.watcher._woken.is_set()
+    assert await belled.watcher.run_once() == PERIOD
+    assert await belled.watcher.run_once() == 2 * PERIOD
+    belled.commit()
+    await asyncio.wait_for(belled.watcher._woken.wait(), 5)
+
+
+async def test_what_is_written_is_looked_for_until_it_is_committed(belled: Watched) -> None:
+    """The bell rings at the write to the log. The flush and the commit follow, soon or late."""
+    with closing(sqlite3.connect(belled.path, isolation_level=None)) as connection:
+        connection.execute("pragma cache_size = 1")
+        connection.execute("begin")
+        connection.executemany("insert into t values (?)", [(number,) for number in range(20_000)])  # more than the cache holds
+        pauses = [await belled.watcher.run_once() for _ in range(3)]
+        assert pauses == [SOON, 2 * SOON, 4 * SOON]
+        before = belled.changes
+        connection.execute("commit")
+        assert await belled.look() == 1
+        assert before == belled.changes - 1
+
+
+async def test_a_broken_bell_is_taken_off(sqlite_path: Path, tmp_path: Path) -> None:
+    """Where writes ring no bell, three commits are late; from then on the file is looked at all the time."""
+    (other := tmp_path / "other").touch()
+    with recorded() as events:
+        async with watching(sqlite_path, lambda _: Bell.at(other)) as watched:
+            for _ in range(MISSES):
+                await watched.rest()
+                watched.commit()
+                assert await watched.look() == 1
+            assert [name for name, _ in events] == ["watcher.deaf"]
+            assert await watched.watcher.run_once() == PERIOD
+            watched.clock.turn(REST_AFTER + 0.1)
+            assert await watched.watcher.run_once() == REST_PERIOD
 
 
 async def test_a_commit_of_a_plain_connection_is_reported_once(watched: Watched) -> None:

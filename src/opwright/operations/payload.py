@@ -40,6 +40,7 @@ class Inputs:
         self._types = list[self._type]  # type: ignore[name-defined]
         self._decoder = _decoder(trigger, self._type)
         self._names = tuple(self._signature.parameters)
+        self._all_given = all(one.default is inspect.Parameter.empty for one in self._signature.parameters.values())
         self._keys = frozenset(self._names)
         by_name = any(one.kind is inspect.Parameter.KEYWORD_ONLY for one in self._signature.parameters.values())
         self._places = None if by_name else len(self._names)  # how many arguments in order are all of them
@@ -106,6 +107,8 @@ class Inputs:
         Raises msgspec.ValidationError when the text no longer fits the parameters.
         """
         values = self._decoder.decode(text)
+        if self._all_given:
+            return msgspec.structs.asdict(values)
         return {name: value for name in self._names if (value := getattr(values, name)) is not msgspec.UNSET}
 
     def value(self, text: str, name: str) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 
 from opwright.model.claim import Claim
+
+_rank = attrgetter("rank")
 
 
 class Reason(Enum):
@@ -36,9 +40,9 @@ class Holdings:
 
     def take(self, claims: list[Claim]) -> None:
         """New claims, to be given away in order."""
-        for claim in claims:
-            self.claims[claim.operation] = claim
-            self._line(claim.rank).append(claim)
+        for rank, line in groupby(claims, key=_rank):
+            self._line(rank).extend(line)
+        self.claims.update((claim.operation, claim) for claim in claims)
         self._waiting += len(claims)
 
     def put_back(self, claim: Claim) -> None:
@@ -48,7 +52,8 @@ class Holdings:
 
     def first(self) -> Claim | None:
         """The most urgent that waits."""
-        for rank in sorted(self._backlog) if len(self._backlog) > 1 else tuple(self._backlog):
+        while self._backlog:
+            rank = min(self._backlog) if len(self._backlog) > 1 else next(iter(self._backlog))
             line = self._backlog[rank]
             if line:
                 return line[0]

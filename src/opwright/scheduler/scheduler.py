@@ -28,7 +28,8 @@ CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news 
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
-MEASURED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY})  # it ran as long as it wanted
+MEASURED = (Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY)  # it ran as long as it wanted
+RETURNED, ENDED = Outcome.RETURNED, Outcome.ENDED  # looking a member up at its class costs as much as judging by it
 
 
 class Scheduler(Service):
@@ -88,11 +89,10 @@ class Scheduler(Service):
 
     def updates(self, updates: list[StatusUpdate]) -> None:
         """What workers report. What comes back unbegun is put back in the order in which it was given."""
-        for update in reversed(updates):
-            if update.outcome is Outcome.RETURNED:
-                self._heard(update)
+        for update in reversed([one for one in updates if one.outcome is RETURNED]):
+            self._heard(update)
         for update in updates:
-            if update.outcome is not Outcome.RETURNED:
+            if update.outcome is not RETURNED:
                 self._heard(update)
         self._give()
         self.wake()
@@ -286,10 +286,10 @@ class Scheduler(Service):
         """Hand the backlog to the pool while it takes it, and while what lies here is surely still ours."""
         if not self._lease.trusted():
             return
-        place, holdings = self._pool().place, self.holdings
+        place, mean, holdings = self._pool().place, self.measures.mean, self.holdings
         while holdings.waiting and (claim := holdings.first()) is not None:
             task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs, claim.answers)
-            if not place(task, self.measures.mean(claim.trigger)):
+            if not place(task, mean(claim.trigger)):
                 return
             holdings.given(claim)
             if claim.options.timeout is not None:
@@ -315,7 +315,7 @@ class Scheduler(Service):
 
     def _judge(self, claim: Claim, update: StatusUpdate) -> None:
         reason = self.holdings.asked.get(claim.operation)
-        if update.outcome is Outcome.RETURNED and reason is None and self._claiming:
+        if update.outcome is RETURNED and reason is None and self._claiming:
             self.holdings.put_back(claim)
             return
         claim.begun = update.begun
@@ -323,7 +323,7 @@ class Scheduler(Service):
         if update.outcome in MEASURED:
             self.measures.add(claim.trigger, update)
         verdict = verdict_on(claim, update, reason, self._rhythm.patience, handing_back=self.handing_back)
-        if update.outcome is not Outcome.ENDED:
+        if update.outcome is not ENDED:
             self._verdict(claim, verdict)
             return
         if update.error is not None:
@@ -333,7 +333,8 @@ class Scheduler(Service):
 
     def _over(self, claim: Claim) -> None:
         self.holdings.end(claim)
-        self._deadlines.forget(claim.operation)
+        if claim.options.timeout is not None:
+            self._deadlines.forget(claim.operation)
 
     def _verdict(self, claim: Claim, verdict: Verdict) -> None:
         self._over(claim)

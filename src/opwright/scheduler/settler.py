@@ -57,8 +57,9 @@ class Settler(Service):
 
     def add(self, claim: Claim, verdict: Verdict) -> None:
         """A verdict to write."""
+        if not self._pending:  # else it is awake, or sleeps out a pause that nothing ends
+            self.wake()
         self._pending.append((claim, verdict))
-        self.wake()
 
     def add_unsure(self, claim: Claim, verdict: Verdict) -> None:
         """A verdict that holds only if the claim still stands: its trigger has written its end in a transaction of its own."""

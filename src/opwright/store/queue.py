@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +14,7 @@ from opwright.errors import InvalidOperation
 from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict
 from opwright.model.ids import id_at
 from opwright.model.options import Options
+from opwright.model.status import OutcomeCode
 from opwright.model.worker import Remark
 from opwright.store import places, submits
 from opwright.store.engine import Engine, Lane, Plan, Row, call
@@ -22,6 +25,9 @@ _options = msgspec.json.Decoder(Options).decode
 _waits = msgspec.json.Decoder(tuple[int, tuple[str, ...]]).decode
 LOST_AFTER = 3 * 3600 * SECOND  # an hour for a transaction; one for the clock of who submits, one for that of who looks
 _DEFAULTS = Options()
+_SUCCEEDED = OutcomeCode.SUCCEEDED
+
+_urgency = attrgetter("rank", "operation")
 
 Settlement = tuple[Claim, Verdict]
 
@@ -58,17 +64,6 @@ class Orphan(NamedTuple):
 
     claim: Claim
     asked: bool
-
-
-class _Finish(msgspec.Struct, omit_defaults=True):
-    i: int
-    t: int
-    s: int
-    a: int
-    b: int | None = None
-    r: str | None = None
-    e: str | None = None
-    k: bool = False
 
 
 class _Return(msgspec.Struct, omit_defaults=True):
@@ -134,7 +129,7 @@ class Queue:
 
     async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
         """Write verdicts, each kind in one statement; the operations for which it landed."""
-        if any(_has_consequences(*settlement) for settlement in settlements):
+        if any(_has_consequences(claim, verdict) for claim, verdict in settlements):
             return await self._engine.play(_settle(host, settlements), Lane.SETTLE)
         landed: set[int] = set()
         for name, rows in _rows(settlements):
@@ -229,17 +224,16 @@ class Queue:
         rows = [{"q": queue, "p": rank, "i": operation, "e": error} for queue, rank, operation, error in failures]
         return await self._engine.play(_fail(_encode(rows).decode()), Lane.SETTLE)
 
-    async def _write(self, name: str, rows: Sequence[object], **values: object) -> set[int]:
+    async def _write(self, name: str, rows: object, **values: object) -> set[int]:
         landed = await self._engine.run(name, Lane.SETTLE, rows=_encode(rows).decode(), **values)
         return {row[0] for row in landed}
 
 
 def _has_consequences(claim: Claim, verdict: Verdict) -> bool:
     """Whether more is to be written than the verdict: a slot falls free, or somebody gets the operation back."""
-    if (isinstance(verdict, End) and verdict.lapsed) or (isinstance(verdict, Postpone) and verdict.reason is DelayReason.WAIT):
-        return True
-    leaves = not isinstance(verdict, Release) and claim.lane is not None
-    return leaves or (isinstance(verdict, End) and claim.submitter is not None)
+    if isinstance(verdict, End):
+        return claim.lane is not None or claim.submitter is not None or verdict.lapsed
+    return isinstance(verdict, Postpone) and (claim.lane is not None or verdict.reason is DelayReason.WAIT)
 
 
 def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
@@ -289,24 +283,25 @@ def lost() -> int:
     return id_at(SystemClock().now() - LOST_AFTER)
 
 
-def _rows(settlements: Sequence[Settlement]) -> Iterable[tuple[str, list[object]]]:
-    """The settlements as rows, gathered by statement."""
-    gathered: dict[str, list[object]] = {"finish": [], "postpone": [], "release": []}
+def _rows(settlements: Sequence[Settlement]) -> Iterable[tuple[str, object]]:
+    """The settlements as rows, gathered by statement; ends by token and operation."""
+    ends: defaultdict[int, dict[int, object]] = defaultdict(dict)
+    postponed, released = [], []
     for claim, verdict in settlements:
-        match verdict:
-            case End():
-                gathered["finish"].append(_finish(claim, verdict))
-            case Postpone():
-                gathered["postpone"].append(_return(claim, verdict, round(verdict.delay * SECOND), verdict.reason))
-            case Release():
-                gathered["release"].append(_return(claim, verdict, None, None))
-    return [(name, rows) for name, rows in gathered.items() if rows]
+        if isinstance(verdict, End):
+            ends[claim.token][claim.operation] = _end(claim, verdict)
+        elif isinstance(verdict, Postpone):
+            postponed.append(_return(claim, verdict, round(verdict.delay * SECOND), verdict.reason))
+        else:
+            released.append(_return(claim, verdict, None, None))
+    return [(name, rows) for name, rows in (("finish", ends), ("postpone", postponed), ("release", released)) if rows]
 
 
-def _finish(claim: Claim, end: End) -> _Finish:
-    return _Finish(
-        claim.operation, claim.token, end.code, claim.attempt, claim.begun, end.result, end.error, claim.key is not None
-    )
+def _end(claim: Claim, end: End) -> object:
+    """What there is to tell of an end. Of most it is when they began, and reading more costs the database twice as much."""
+    if end.code is _SUCCEEDED and end.result is None and claim.key is None and not claim.errors + claim.deaths and claim.begun:
+        return claim.begun
+    return end.code, claim.attempt, claim.begun, end.result, end.error, claim.key is not None
 
 
 def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason: int | None) -> _Return:
@@ -321,8 +316,11 @@ def _return(claim: Claim, verdict: Postpone | Release, wait: int | None, reason:
 
 def _claim(row: Row, token: int, queue: str) -> Claim:
     operation, rank, errors, deaths, trigger, inputs, options, key, asked, submitter, lane, paced, waits = row
-    claim = Claim(operation, token, trigger, inputs, queue, rank, errors, deaths, _budget(operation, options), key, bool(asked))
-    claim.submitter, claim.lane, claim.paced = submitter, lane, bool(paced)
+    budget = _DEFAULTS if options is None else _budget(operation, options)
+    claim = Claim(
+        operation, token, trigger, inputs, queue, rank, errors, deaths, budget, key, bool(asked), None,
+        submitter, lane, bool(paced),
+    )  # fmt: skip
     if waits is not None:
         claim.lapsed, claim.answers = _waits(waits)
     return claim
@@ -346,7 +344,3 @@ def _orphan(row: Row) -> Orphan:
         row["submitter"], row["lane"], bool(row["paced"]),
     )  # fmt: skip
     return Orphan(claim, asked=bool(row["asked"]))
-
-
-def _urgency(claim: Claim) -> tuple[int, int]:
-    return claim.rank, claim.operation

@@ -118,7 +118,8 @@ def _unpacked(cursor: sqlite3.Cursor) -> Rows:
     rows = cursor.fetchall()
     if cursor.description[0][0] != "packed":
         return rows
-    return [row if isinstance(row, list) else (row,) for (text,) in rows for row in _decode(text)]
+    packed = [row for (text,) in rows for row in _decode(text)]
+    return packed if packed and isinstance(packed[0], list) else [(value,) for value in packed]
 
 
 def run_plan(connection: sqlite3.Connection, statements: dict[str, Statement], plan: Any, values: dict[str, Any]) -> Any:

@@ -77,7 +77,7 @@ POSTGRESQL = Dialect(
 )
 SQLITE = Dialect(
     "sqlite",
-    now="coalesce(:now, cast((julianday('now') - 2440587.5) * 86400000000 as integer))",
+    now="(select coalesce(:now, cast((julianday('now') - 2440587.5) * 86400000000 as integer)))",
     json=r":\1",
     numbered=False,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -20,13 +20,15 @@ from opwright.model.worker import Remark, StatusUpdate, Task
 from opwright.telemetry import logger
 from opwright.workers.attempt import Attempt
 from opwright.workers.current import ignore
-from opwright.workers.drive import outside_loop
+from opwright.workers.drive import Suspended, outside_loop
 from opwright.workers.runner import Runner
 
 TURN = 64  # operations, and
 LONGEST_TURN = 1 * MILLISECOND  # after which a slot that never suspended lets the loop go round
 
 _now = SystemClock().now
+
+Ending = StatusUpdate | Suspended[StatusUpdate]
 
 
 class Slot:
@@ -72,7 +74,7 @@ class Slots:
         self._threads = ThreadPoolExecutor(count, "opwright-slot")  # makes no thread before it is used
         self._queue: deque[Task] = deque()
         self._resting: list[asyncio.Future[None]] = []
-        self._stirred = self._closing = False
+        self._hunting = self._closing = False
         self._lock = Lock()
 
     def start(self) -> None:
@@ -104,7 +106,7 @@ class Slots:
     def add(self, task: Task) -> None:
         """Queue one task, from within the loop."""
         self._queue.append(task)
-        if not self._stirred:
+        if not self._hunting:
             self.stir()
 
     def put(self, tasks: Sequence[Task]) -> None:
@@ -123,9 +125,9 @@ class Slots:
         return tasks
 
     def stir(self) -> None:
-        """Wake one resting slot if there is something for it; it will wake the next when it suspends."""
-        if self._queue and self._resting and not self._stirred:
-            self._stirred = True
+        """Let one resting slot hunt if there is something for it; it will wake the next when it suspends."""
+        if self._queue and self._resting and not self._hunting:
+            self._hunting = True
             self._resting.pop().set_result(None)
 
     # ------------------------------------------------------------------------------------------- cancelling
@@ -193,10 +195,12 @@ class Slots:
                 count, turned = 0, _now()
             elif count >= TURN or slot.touched - turned > LONGEST_TURN:
                 await asyncio.sleep(0)
-                count, turned = 0, slot.touched
+                count, turned = 0, _now()
             elif (attempt := self._begin(slot)) is not None:
                 count += 1
-                update = await self._perform(attempt)
+                update = self._perform(attempt)
+                if not isinstance(update, StatusUpdate):
+                    update = await self._awaited(attempt, update)
                 self._end(slot, attempt, update)
 
     def _begin(self, slot: Slot) -> Attempt | None:
@@ -209,22 +213,27 @@ class Slots:
         self.begun += 1
         return attempt
 
-    async def _perform(self, attempt: Attempt) -> StatusUpdate:
+    def _perform(self, attempt: Attempt) -> StatusUpdate | Awaitable[Ending]:
+        """Run it as far as it goes without waiting; if that is not to its end, what to await for it."""
         function = attempt.function = self._find(attempt.task.trigger)
         context = self._base.copy()
         try:
             if function is None or function.is_async:
-                update = attempt.start(context)
-            elif self._interrupt is not None:
-                update = outside_loop(attempt.start, context)
-            else:
-                self.stir()
-                update = await self._loop.run_in_executor(self._threads, attempt.start, context)
-            if isinstance(update, StatusUpdate):
-                return update
-            self.stir()
-            return await update
+                return attempt.start(context)
+            if self._interrupt is not None:
+                return outside_loop(attempt.start, context)
+            return self._loop.run_in_executor(self._threads, attempt.start, context)
         except Exception as error:  # noqa: BLE001 - the machine gives no thread, for instance: still one update
+            return attempt.failed(error)
+
+    async def _awaited(self, attempt: Attempt, rest: Awaitable[Ending]) -> StatusUpdate:
+        """Its end; meanwhile another slot hunts."""
+        self._hunting = False
+        self.stir()
+        try:
+            update = await rest
+            return update if isinstance(update, StatusUpdate) else await update
+        except Exception as error:  # noqa: BLE001 - as above
             return attempt.failed(error)
 
     def _end(self, slot: Slot, attempt: Attempt, update: StatusUpdate) -> None:
@@ -237,6 +246,7 @@ class Slots:
         self.marks[slot.number - 1] = 0
 
     async def _rest(self) -> None:
+        self._hunting = False
         rest = self._loop.create_future()
         self._resting.append(rest)
         try:
@@ -245,5 +255,3 @@ class Slots:
             with suppress(ValueError):
                 self._resting.remove(rest)
             raise
-        finally:
-            self._stirred = False

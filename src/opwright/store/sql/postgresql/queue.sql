@@ -22,10 +22,16 @@ from picked p cross join lateral (
   from opwright.operations where id = p.operation offset 0) o
 
 -- name: finish
--- Ends. The hashed sub-selects (… is true) keep the planner from turning the fence into a nested loop over both sides.
+-- Ends: by token, by operation, either when it began (it succeeded at the first attempt, and that is all) or an array of status,
+-- attempt, begin, result, error and whether it has a key. The hashed sub-selects (… is true) keep the planner from turning the
+-- fence into a nested loop over both sides.
 with given as materialized (
-  select * from json_to_recordset(cast(:rows as json))
-  as g (i bigint, t bigint, s smallint, a smallint, b bigint, r text, e text, k boolean)),
+  select i, t, case when more then cast(v ->> 0 as smallint) else 1 end as s, case when more then cast(v ->> 1 as smallint) else 1 end as a,
+    cast(case when more then v ->> 2 else cast(v as text) end as bigint) as b, case when more then v ->> 3 end as r,
+    case when more then v ->> 4 end as e, case when more then cast(v ->> 5 as boolean) end as k
+  from (
+    select cast(g.key as bigint) as i, cast(t.key as bigint) as t, g.value as v, json_typeof(g.value) = 'array' as more
+    from json_each(cast(:rows as json)) t cross join json_each(t.value) g) read),
 gone as (
   delete from opwright.claimed where operation = any (array(select i from given))
     and ((operation, token) in (select i, t from given)) is true

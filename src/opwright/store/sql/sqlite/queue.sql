@@ -1,6 +1,7 @@
 -- name: claim
--- Take the first rows of a queue that this host's triggers can run. Packed by 128, so that also the largest inputs stay far from the
--- longest text that SQLite makes; `'' ||` keeps an array of answers a text within the row.
+-- Take the first rows of a queue that this host's triggers can run. They leave `ready` as a range, from its begin to the last of them;
+-- `+` takes the column's type from a bound, without which SQLite would not search by it. Packed by 128, so that also the largest
+-- inputs stay far from the longest text that SQLite makes; `'' ||` keeps an array of answers a text within the row.
 delete from temp.picked;
 insert into temp.picked (queue, rank, operation, errors, deaths)
 select queue, rank, operation, errors, deaths from opwright.ready
@@ -8,28 +9,33 @@ where queue = :queue and trigger in (select value from json_each(:triggers))
   and exists (select 1 from opwright.hosts where id = :host and state = 1)
   and not exists (select 1 from opwright.queues where name = :queue and paused is not null)
 order by rank, operation limit :limit;
-delete from opwright.ready where (queue, rank, operation) in (select queue, rank, operation from temp.picked);
+delete from opwright.ready where queue = :queue
+  and (rank, operation) <= (select +rank, +operation from temp.picked order by rowid desc limit 1)
+  and trigger in (select value from json_each(:triggers));
 insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
 select operation, :token, :host, errors, deaths, :ahead from temp.picked;
 with recursive bundles(first) as (
   select 1 union all select first + 128 from bundles where first + 128 <= (select max(rowid) from temp.picked))
 select (
   select json_group_array(json_array(o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
-    exists (select 1 from opwright.cancel_requests x where x.operation = o.id),
-    o.submitter, o.lane, o.period is not null,
-    (select '' || json_array(w.lapsed, json(w.answers)) from opwright.waits w where w.operation = o.id)))
+    x.operation is not null, o.submitter, o.lane, o.period is not null,
+    case when w.operation is not null then '' || json_array(w.lapsed, json(w.answers)) end))
   from temp.picked p cross join opwright.operations o on o.id = p.operation
+  left join opwright.cancel_requests x on x.operation = o.id left join opwright.waits w on w.operation = o.id
   where p.rowid >= first and p.rowid < first + 128) as packed
 from bundles
 
 -- name: finish
--- Ends. The attempt is what the claim says it is. (Not `->>`, which SQLite has since 3.38.)
+-- Ends: by token, by operation, either when it began (it succeeded at the first attempt, and that is all) or an array of status,
+-- attempt, begin, result, error and whether it has a key. `atom` is null for an array. The attempt is what the claim says it is.
+-- (Not `->>`, which SQLite has since 3.38.)
 delete from temp.given;
 insert into temp.given (operation, status, attempt, begun, result, error, keyed)
-select c.operation, json_extract(g.value, '$.s'), c.errors + c.deaths + 1, json_extract(g.value, '$.b'),
-  json_extract(g.value, '$.r'), json_extract(g.value, '$.e'), json_extract(g.value, '$.k')
-from json_each(:rows) g cross join opwright.claimed c
-  on c.operation = json_extract(g.value, '$.i') and c.token = json_extract(g.value, '$.t');
+select c.operation, case when g.atom is null then json_extract(g.value, '$[0]') else 1 end, c.errors + c.deaths + 1,
+  coalesce(g.atom, json_extract(g.value, '$[2]')), case when g.atom is null then json_extract(g.value, '$[3]') end,
+  case when g.atom is null then json_extract(g.value, '$[4]') end, case when g.atom is null then json_extract(g.value, '$[5]') end
+from json_each(:rows) t cross join json_each(t.value) g
+cross join opwright.claimed c on c.operation = cast(g.key as integer) and c.token = cast(t.key as integer);
 delete from opwright.claimed where operation in (select operation from temp.given);
 delete from opwright.operation_keys where operation in (select operation from temp.given where keyed);
 delete from opwright.cancel_requests where operation in (select operation from temp.given where status = 3);
