@@ -172,6 +172,27 @@ async def test_a_filter_can_run_the_rest_again_and_the_first_error_is_forgotten(
     assert seen == [(None, None, False)] * 3
 
 
+async def test_another_run_of_the_rest_begins_without_the_result_and_the_error_of_the_first(ops: Opwright) -> None:
+    seen: list[tuple[Any, Any]] = []
+
+    @ops.command_filter(priority=5_000)
+    async def thrice(command: object, context: CommandContext, call_next: Any) -> Any:
+        with pytest.raises(ZeroDivisionError):
+            await call_next()
+        await call_next()
+        return await call_next()
+
+    @ops.command
+    async def divide(command: Divide, context: CommandContext) -> int:
+        seen.append((context.result, context.error))
+        if len(seen) == 1:
+            raise ZeroDivisionError
+        return len(seen)
+
+    assert await ops.call(Divide(1, 1)) == 3
+    assert seen == [(None, None)] * 3
+
+
 # ------------------------------------------------------------------------------------------- who handles what
 
 

@@ -310,6 +310,23 @@ async def test_an_attempt_after_a_rolled_back_one_has_a_fresh_scope_with_the_sam
     assert [nested.inputs for nested in entry.nested] == ['{"numbers":[2]}']
 
 
+async def test_a_scope_that_was_rolled_back_is_not_used_again(ops: Opwright, journal: Journal) -> None:
+    ops.commander.provide(ListScopeProvider(journal))
+    journal.refuse.append(ConnectionError("gone"))
+
+    @ops.command_filter(priority=5_000)
+    async def twice(order: PlaceOrder, context: CommandContext, call_next: Any) -> Any:
+        with pytest.raises(ConnectionError):
+            await call_next()
+        return await call_next()
+
+    @ops.command
+    async def place(order: PlaceOrder, scope: OperationScope) -> None: ...
+
+    await ops.call(PlaceOrder(1))
+    assert (journal.opened, len(journal.rolled_back), len(journal.committed)) == (2, 1, 1)
+
+
 async def test_what_was_committed_is_not_run_again(ops: Opwright, journal: Journal) -> None:
     ops.commander.provide(ListScopeProvider(journal))
     runs: list[int] = []

@@ -205,7 +205,8 @@ class Opwright:
         """Register an async function as the one handler of the type that its first parameter is annotated with.
 
         It may also ask for ``scope: OperationScope`` and ``context: CommandContext``. It is a trigger too, under the same
-        ``name`` (the function's own), so that the command can be submitted. ``durable=False``: a transient scope will do.
+        ``name`` (the function's own), so that the command can be submitted; its result travels as JSON then. ``durable=False``: a
+        transient scope will do.
         Raises ConfigurationError when the signature does not fit, or the type or the name has a handler already.
         """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from opwright import telemetry
@@ -16,7 +15,7 @@ Listener = Callable[[Completion], Awaitable[object]]
 
 
 class OperationCompletionNotifier:
-    """Passes each entry to all listeners at once; an id that came by lately is passed over.
+    """Passes each entry to all listeners, one after the other; an id that came by lately is passed over.
 
     ``origin``: tells the id of this process. Those that read the log call ``notify`` too.
     """
@@ -44,13 +43,12 @@ class OperationCompletionNotifier:
             await self._tell(completion)
             delivered = True
         finally:
-            if not delivered and not completion.is_local:
+            if not delivered:
                 self._seen.forget(entry.id)
         return True
 
     async def _tell(self, completion: Completion) -> None:
-        answers = await asyncio.gather(*(_heard(listener, completion) for listener in self._listeners))
-        errors = [error for error in answers if error is not None]
+        errors = [error for listener in self._listeners if (error := await _heard(listener, completion)) is not None]
         for error in errors:
             _report(completion, error)
         if errors and not completion.is_local:
