@@ -197,7 +197,7 @@ def test_a_function_that_invalidates_takes_the_command_and_maybe_the_entry(ops: 
 
 def test_ids_are_remembered_for_a_time_and_up_to_a_number() -> None:
     clock = TurnedClock()
-    seen = RecentlySeen(clock, most=2, longest=10)
+    seen = RecentlySeen(clock.monotonic, most=2, longest=10)
     assert [seen.add(1), seen.add(1), seen.add(2)] == [True, False, True]
     assert seen.add(3)  # the third drives the first out
     assert [seen.add(3), seen.add(2), seen.add(1)] == [False, False, True]
@@ -206,7 +206,7 @@ def test_ids_are_remembered_for_a_time_and_up_to_a_number() -> None:
 
 
 def test_what_is_forgotten_is_new() -> None:
-    seen = RecentlySeen(TurnedClock())
+    seen = RecentlySeen(TurnedClock().monotonic)
     seen.add(1)
     seen.forget(1)
     seen.forget(2)

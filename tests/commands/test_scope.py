@@ -16,6 +16,7 @@ from opwright import (
     OperationScope,
     Opwright,
 )
+from opwright.testing import TurnedClock, relocated
 from tests.commands.kit import Divide, Journal, ListScope, ListScopeProvider, Note, PlaceOrder, Sum, passed
 
 
@@ -50,6 +51,16 @@ async def test_a_transient_scope_is_given_to_a_handler_that_asks_and_completes_b
     (completion,) = seen
     assert (completion.entry.id, completion.entry.command, completion.is_local) == (scope.id, "place", True)
     assert completion.entry.inputs == '{"customer":7,"amount":1.0}'
+
+
+async def test_an_entry_is_logged_by_the_clock_of_the_application_wherever_that_has_moved(ops: Opwright) -> None:
+    @ops.command(durable=False)
+    async def place(order: PlaceOrder, scope: OperationScope) -> None: ...
+
+    seen, clock = completions(ops), TurnedClock()
+    async with relocated(ops, "sqlite:///never.db", clock=clock):
+        await ops.call(PlaceOrder(1))
+    assert seen[0].entry.logged_at == clock.now()
 
 
 async def test_without_a_scope_there_is_no_completion(ops: Opwright) -> None:
@@ -340,7 +351,7 @@ async def test_what_was_committed_is_not_run_again(ops: Opwright, journal: Journ
     async def place(order: PlaceOrder, scope: OperationScope) -> None:
         runs.append(scope.id)
 
-    with pytest.raises(InvalidOperation, match="is committed: it is not run again"):
+    with pytest.raises(InvalidOperation, match="is committed and takes nothing more"):
         await ops.call(PlaceOrder(1))
     assert (len(runs), len(journal.committed)) == (1, 1)
 

@@ -91,7 +91,7 @@ class Opwright:
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
         self.client.find = self.registry.find
-        self.commander = Commander(self.client.clock)
+        self.commander = Commander(self.client)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 

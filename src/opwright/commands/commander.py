@@ -20,23 +20,29 @@ from opwright.commands.origin import Origin
 from opwright.commands.pipeline import Filter, Pipeline, Step
 from opwright.commands.registry import CommandRegistry
 from opwright.commands.scope import ScopeProvider
+from opwright.operations.client import Client
 from opwright.telemetry import logger
 
 
 class Commander:
     """The commands of an application, and the way to call them."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self.registry = CommandRegistry()
         self._origin = Origin()
-        self.notifier = OperationCompletionNotifier(self._origin, clock)
+        self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
         self.invalidation = InvalidatingCommandCompletionHandler(self.registry.find)
         self.notifier.listen(self._complete)
         self._install(NestedOperationLogger(), object)
         self._install(InMemoryOperationScopeProvider(self.notifier), object)
         self._install(self.invalidation, Completion)
         self.registry.add(Command(terminate, "opwright.completion", durable=False))
+
+    @property
+    def clock(self) -> Clock:
+        """That of the application, wherever a test has moved it."""
+        return self._client.clock
 
     @property
     def origin(self) -> int:
@@ -120,6 +126,9 @@ class Commander:
             failed.append(context)
 
     # ----------------------------------------------------------------------------------------------- the rest
+
+    def _monotonic(self) -> float:
+        return self.clock.monotonic()
 
     async def _complete(self, completion: Completion) -> None:
         await self.call(completion, isolated=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from opwright import telemetry
-from opwright.clock import Clock
 from opwright.commands.completion import Completion
 from opwright.commands.recently_seen import RecentlySeen
 from opwright.model.log_entry import LogEntry
@@ -20,9 +19,9 @@ class OperationCompletionNotifier:
     ``origin``: tells the id of this process. Those that read the log call ``notify`` too.
     """
 
-    def __init__(self, origin: Callable[[], int], clock: Clock) -> None:
+    def __init__(self, origin: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._origin = origin
-        self._seen = RecentlySeen(clock)
+        self._seen = RecentlySeen(monotonic)
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:

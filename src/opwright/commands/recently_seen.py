@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opwright.clock import Clock
+from collections.abc import Callable
 
 MOST = 16_384
 LONGEST = 15 * 60.0  # seconds
@@ -11,15 +11,15 @@ LONGEST = 15 * 60.0  # seconds
 class RecentlySeen:
     """Remembers ids in the order in which they came."""
 
-    def __init__(self, clock: Clock, most: int = MOST, longest: float = LONGEST) -> None:
-        self._clock = clock
+    def __init__(self, monotonic: Callable[[], float], most: int = MOST, longest: float = LONGEST) -> None:
+        self._monotonic = monotonic
         self._most = most
         self._longest = longest
         self._since: dict[int, float] = {}
 
     def add(self, identifier: int) -> bool:
         """Remember it; False when it came by lately. One too old is forgotten before it is looked for."""
-        now = self._clock.monotonic()
+        now = self._monotonic()
         self._forget(now - self._longest)
         if identifier in self._since:
             return False

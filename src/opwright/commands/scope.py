@@ -135,7 +135,10 @@ def scope_of(context: CommandContext) -> OperationScope:
     if operation.scope is None or operation.scope.is_committed is False:
         operation.scope = _opened(context)
     elif operation.scope.is_committed:
-        raise InvalidOperation(f"operation {operation.scope.id} is committed: it is not run again", field="scope")
+        raise InvalidOperation(
+            f"operation {operation.scope.id} is committed and takes nothing more: call with isolated=True for one of its own",
+            field="scope",
+        )
     elif operation.scope.is_transient and _must_be_durable(context):
         raise ConfigurationError(
             f"{handler} needs a durable scope, but {context.outermost.handler} around it has opened a transient one: "
