@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from opwright import BroadcastCommand, CommandContext, LogEntry, OperationScope
+from opwright import BroadcastCommand, CommandContext, Completion, LogEntry, OperationScope, Opwright
 from opwright.commands.priorities import DB_SCOPE
 from opwright.commands.scope import ScopeProvider
 
@@ -101,3 +101,14 @@ class ListScopeProvider(ScopeProvider):
 async def passed(command: Any, context: CommandContext, call_next: Any) -> Any:
     """A filter that does nothing."""
     return await call_next()
+
+
+def completions(ops: Opwright) -> list[Completion]:
+    """Every completion from now on."""
+    found: list[Completion] = []
+
+    async def keep(completion: Completion) -> None:
+        found.append(completion)
+
+    ops.commander.notifier.listen(keep)
+    return found
