@@ -1,17 +1,27 @@
 """Opwright keeps an application's durable operations inside the application's own database.
 
 How to read it, from the bottom up: ``model`` holds the nouns and the one table of states; ``store`` is the only folder that
-knows SQL; ``watch`` wakes early; ``workers`` runs triggers; ``operations`` is what an application's code touches; ``scheduler``
-claims and settles; ``app`` builds the services; ``cli`` is the command line. A folder imports only what lies below it.
+knows SQL; ``watch`` wakes early; ``workers`` runs triggers; ``operations`` is what an application's code touches; ``commands``
+is the pipeline of typed requests; ``scheduler`` claims and settles; ``app`` builds the services; ``cli`` is the command line.
+A folder imports only what lies below it.
 """
 
 from opwright.app.application import Opwright
 from opwright.app.host import Host
+from opwright.commands.broadcast import BroadcastCommand
+from opwright.commands.command import Command
+from opwright.commands.completion import Completion
+from opwright.commands.context import CommandContext
+from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
+from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
+from opwright.commands.nested_logger import NestedOperationLogger
+from opwright.commands.scope import OperationScope
 from opwright.errors import (
     AlreadyRetried,
     ConfigurationError,
     ExtraMissing,
     InvalidOperation,
+    ItemMissing,
     KeyTaken,
     NotInOperation,
     OperationCancelled,
@@ -27,9 +37,12 @@ from opwright.errors import (
     StoreError,
     StoreUnavailable,
     StoreUncertain,
+    UnknownCommand,
     UnknownTrigger,
 )
+from opwright.model.items import Items
 from opwright.model.limit import Limit
+from opwright.model.log_entry import LogEntry, NestedEntry
 from opwright.model.operation import Operation
 from opwright.model.options import Backoff
 from opwright.model.status import Status
@@ -44,21 +57,35 @@ __all__ = [
     "AlreadyRetried",
     "Backoff",
     "Batch",
+    "BroadcastCommand",
+    "Command",
+    "CommandContext",
+    "Completion",
     "ConfigurationError",
     "Current",
     "ExtraMissing",
     "HandedBack",
     "Handle",
     "Host",
+    "InMemoryOperationScope",
+    "InMemoryOperationScopeProvider",
     "InvalidOperation",
+    "InvalidatingCommandCompletionHandler",
+    "InvalidatingCompletionHandler",
+    "ItemMissing",
+    "Items",
     "KeyTaken",
     "Limit",
+    "LogEntry",
+    "NestedEntry",
+    "NestedOperationLogger",
     "NotInOperation",
     "Operation",
     "OperationCancelled",
     "OperationExpired",
     "OperationFailed",
     "OperationNotFound",
+    "OperationScope",
     "OperationTimeout",
     "Opwright",
     "OpwrightError",
@@ -72,6 +99,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUncertain",
     "Trigger",
+    "UnknownCommand",
     "UnknownTrigger",
     "Update",
     "operation",

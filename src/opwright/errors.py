@@ -7,8 +7,10 @@ OpwrightError
 │   └── ExtraMissing           a library of an optional extra is not installed
 ├── InvalidOperation           bad input, refused at the door; names the field
 │   ├── UnknownTrigger         no trigger of that name is registered
+│   ├── UnknownCommand         nobody handles commands of that type
 │   ├── KeyTaken               another operation holds the key; names the winner
 │   └── AlreadyRetried         an earlier retry of it has not ended; names that one
+├── ItemMissing                a command left no item of that type or name
 ├── NotInOperation             asked about the running operation where none runs
 ├── OperationNotFound          no operation has this id (or its record was swept)
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
@@ -66,6 +68,10 @@ class UnknownTrigger(InvalidOperation):
     """No trigger of this name is registered with this application."""
 
 
+class UnknownCommand(InvalidOperation):
+    """No function is registered with this application that handles commands of this type."""
+
+
 class KeyTaken(InvalidOperation):
     """Another operation holds the key. ``winner`` is its id."""
 
@@ -83,6 +89,10 @@ class AlreadyRetried(InvalidOperation):
             field="operation",
         )
         self.retry = retry
+
+
+class ItemMissing(OpwrightError, LookupError):
+    """No item of this type or name was put in, and no default was given."""
 
 
 class NotInOperation(OpwrightError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_type
@@ -10,12 +10,16 @@ from typing import Any, assert_type
 from opwright import (
     Backoff,
     Batch,
+    Command,
+    CommandContext,
     Current,
     HandedBack,
     Handle,
     Host,
     Limit,
+    LogEntry,
     Operation,
+    OperationScope,
     Opwright,
     Status,
     Trigger,
@@ -168,6 +172,45 @@ async def chains() -> None:
     assert_type(await render.options(submitter=imports).submit("cat"), Handle[str])
     await ops.queue("mail", limit=Limit(3)).pause()
     ops.queue("mail").resume().now()
+
+
+@dataclass
+class PlaceOrder:
+    customer: int
+
+
+@ops.command
+async def place_order(order: PlaceOrder, scope: OperationScope) -> int:
+    scope.items.keyless_set(order.customer)
+    assert_type(scope.items.keyless_get(int), int)
+    scope.after_commit(clean)
+    return order.customer
+
+
+@place_order.invalidates
+def forget(order: PlaceOrder, entry: LogEntry) -> None:
+    assert_type(entry.items.keyless_get(str, None), str | None)
+
+
+@ops.broadcast_handler(name="tell", durable=False)
+async def tell_all(order: PlaceOrder) -> None: ...
+
+
+@ops.command_filter(priority=500)
+async def timed(command: object, context: CommandContext, call_next: Callable[[], Awaitable[Any]]) -> Any:
+    context.items["begun"] = 1
+    context.items.set(5)
+    assert_type(context.items.get(int), int)
+    return await call_next()
+
+
+async def commands() -> None:
+    """Calling and submitting."""
+    assert_type(place_order, Command[PlaceOrder, int])
+    assert_type(await ops.run(PlaceOrder(1)), CommandContext)
+    await ops.call(PlaceOrder(1), isolated=True)
+    assert_type(await place_order.submit(PlaceOrder(1)), Handle[int])
+    assert_type(await place_order.options(priority=5).submit(PlaceOrder(1)), Handle[int])
 
 
 async def tests() -> None:

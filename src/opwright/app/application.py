@@ -6,12 +6,16 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
 
 from opwright.app.database import client_for
 from opwright.app.host import Host
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
+from opwright.commands.command import Command
+from opwright.commands.commander import Commander
+from opwright.commands.context import CommandContext
+from opwright.commands.pipeline import FilterFunction, Step, own_filter
 from opwright.errors import ConfigurationError, InvalidOperation
 from opwright.model.limit import Limit
 from opwright.model.options import Backoff, Options
@@ -28,6 +32,8 @@ from opwright.workers.runner import Around
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
+Filtering = TypeVar("Filtering", bound=FilterFunction)
 Preparing = TypeVar("Preparing", bound=Callable[[], Any])
 Surrounding = TypeVar("Surrounding", bound=Around)
 
@@ -85,6 +91,7 @@ class Opwright:
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
         self.client.find = self.registry.find
+        self.commander = Commander(self.client)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 
@@ -185,6 +192,83 @@ class Opwright:
         self._register(function, {"name": hand_back_trigger(name)})
         work.request = replace(work.request, submitter=name)
         return work
+
+    @overload
+    def command(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
+    @overload
+    def command(
+        self, *, name: str = ..., durable: bool = ...
+    ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
+    def command(  # type: ignore[misc] # mypy wants each keyword spelt twice
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+    ) -> Any:
+        """Register an async function as the one handler of the type that its first parameter is annotated with.
+
+        It may also ask for ``scope: OperationScope`` and ``context: CommandContext``. It is a trigger too, under the same
+        ``name`` (the function's own), so that the command can be submitted; its result travels as JSON then. ``durable=False``: a
+        transient scope will do.
+        Raises ConfigurationError when the signature does not fit, or the type or the name has a handler already.
+        """
+
+        def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
+            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            self.commander.registry.add(command)
+            command.trigger = self._register(command.triggered(self.call), {"name": command.name})
+            return command
+
+        return register if function is None else register(function)
+
+    @overload
+    def broadcast_handler(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
+    @overload
+    def broadcast_handler(
+        self, *, name: str = ..., durable: bool = ...
+    ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
+    def broadcast_handler(  # type: ignore[misc] # the same
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+    ) -> Any:
+        """Register an async function as one of any number of handlers of a type; otherwise as ``command``.
+
+        A call of such a command runs all of them at the same time, each with a pipeline and a scope of its own, or all in the
+        scope of the command around the call. When all have ended the first failure is raised. They give no result, and are no
+        triggers.
+        """
+
+        def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
+            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            self.commander.registry.add_broadcast(command)
+            return command
+
+        return register if function is None else register(function)
+
+    def command_filter(self, *, priority: float) -> Callable[[Filtering], Filtering]:
+        """Register a filter: ``async def f(command, context, call_next)``, which returns ``await call_next()`` or something else.
+
+        It is around all commands of the type that ``command`` is annotated with, subclasses included; ``object`` means every one.
+        Filters of higher ``priority`` are further out; ``opwright.commands.priorities`` has those of Opwright. A filter may call
+        ``call_next`` again (``context.save`` and ``restore`` undo what an attempt has left). Raises ConfigurationError.
+        """
+
+        def register(function: Filtering) -> Filtering:
+            self.commander.registry.add_filter(own_filter(function, priority))
+            return function
+
+        return register
+
+    def pipeline(self, command: type) -> list[Step]:
+        """What commands of a type pass through, from the outside in: priority and name. Raises UnknownCommand."""
+        return self.commander.steps(command)
+
+    async def call(self, command: object, *, isolated: bool = False) -> Any:
+        """The result of a command, or of a broadcast None. Raises what its pipeline does, UnknownCommand without a handler.
+
+        From within another command it is nested in that one's operation; with ``isolated`` it has one of its own.
+        """
+        return await self.commander.call(command, isolated=isolated)
+
+    async def run(self, command: object, *, isolated: bool = False) -> CommandContext:
+        """As ``call``, but the whole finished run, with ``result`` or ``error``. Raises nothing but a cancellation."""
+        return await self.commander.run(command, isolated=isolated)
 
     def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
         """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""

@@ -34,7 +34,7 @@ class Inputs:
         refuse_nameless(trigger, function)
         self._trigger = trigger
         self._signature = inspect.signature(function)
-        hints = _hints(trigger, function)
+        hints = hints_of(trigger, function)
         fields = [_field(parameter, hints) for parameter in self._signature.parameters.values()]
         self._type = msgspec.defstruct(f"{trigger} inputs", fields, forbid_unknown_fields=True, kw_only=True)
         self._types = list[self._type]  # type: ignore[name-defined]
@@ -132,7 +132,7 @@ class Result:
 
     def __init__(self, trigger: str, function: Callable[..., Any]) -> None:
         self._trigger = trigger
-        self._kind = _hints(trigger, function).get("return", Any)
+        self._kind = hints_of(trigger, function).get("return", Any)
         self._decoder = _decoder(trigger, self._kind)
         self._may_be_nothing = _accepts_nothing(self._kind)
 
@@ -149,6 +149,26 @@ class Result:
     def decode(self, text: str | None) -> Any:
         """The stored text as the declared type."""
         return None if text is None else self._decoder.decode(text)
+
+
+class Typed:
+    """A value of one type, as JSON text. Raises ConfigurationError for a type that has no form in JSON."""
+
+    def __init__(self, what: str, kind: Any) -> None:
+        self._what = what
+        self._kind = kind
+        self._decoder = _decoder(what, kind)
+
+    def encode(self, value: Any) -> str:
+        """The value as text that reads back as the same type. Raises InvalidOperation."""
+        _fits(self._what, _convert, value, self._kind)
+        text = plain_value(self._what, value)
+        _fits(self._what, self._decoder.decode, text)
+        return text
+
+    def decode(self, text: str) -> Any:
+        """The text as a value of the type. Raises ValueError when it does not fit."""
+        return self._decoder.decode(text)
 
 
 def _accepts_nothing(kind: Any) -> bool:
@@ -266,7 +286,8 @@ def _refused(message: str, field: str | None) -> InvalidOperation:
     return InvalidOperation(message, field=field)
 
 
-def _hints(trigger: str, function: Callable[..., Any]) -> dict[str, Any]:
+def hints_of(trigger: str, function: Callable[..., Any]) -> dict[str, Any]:
+    """The resolved annotations of a function. Raises ConfigurationError where one cannot be resolved."""
     try:
         return get_type_hints(function, include_extras=True)
     except Exception as error:

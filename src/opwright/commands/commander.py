@@ -1,0 +1,145 @@
+"""Calls commands: each in a task and a context of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import Any
+
+from opwright import telemetry
+from opwright.clock import Clock
+from opwright.commands.ambient import clean_context
+from opwright.commands.command import Command
+from opwright.commands.completion import Completion, terminate
+from opwright.commands.completion_notifier import OperationCompletionNotifier
+from opwright.commands.context import CommandContext, current_context
+from opwright.commands.in_memory_scope import InMemoryOperationScopeProvider
+from opwright.commands.invalidation import InvalidatingCommandCompletionHandler
+from opwright.commands.nested_logger import NestedOperationLogger
+from opwright.commands.origin import Origin
+from opwright.commands.pipeline import Filter, Pipeline, Step
+from opwright.commands.registry import CommandRegistry
+from opwright.commands.scope import ScopeProvider
+from opwright.operations.client import Client
+from opwright.telemetry import logger
+
+
+class Commander:
+    """The commands of an application, and the way to call them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.registry = CommandRegistry()
+        self._origin = Origin()
+        self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
+        self.invalidation = InvalidatingCommandCompletionHandler(self.registry.find)
+        self.notifier.listen(self._complete)
+        self._install(NestedOperationLogger(), object)
+        self._install(InMemoryOperationScopeProvider(self.notifier), object)
+        self._install(self.invalidation, Completion)
+        self.registry.add(Command(terminate, "opwright.completion", durable=False))
+
+    @property
+    def clock(self) -> Clock:
+        """That of the application, wherever a test has moved it."""
+        return self._client.clock
+
+    @property
+    def origin(self) -> int:
+        """The id of this process in the log entries that it writes."""
+        return self._origin()
+
+    def provide(self, provider: ScopeProvider) -> None:
+        """Have scopes opened by this provider too, for all commands, at its own place in the pipeline."""
+        self._install(provider, object)
+
+    def steps(self, kind: type) -> list[Step]:
+        """The pipeline of a type of command, from the outside in; of a broadcast, all of its handlers come last."""
+        if not self.registry.is_broadcast(kind):
+            return self.registry.pipeline(kind).steps()
+        chains = [pipeline.steps() for pipeline in self.registry.pipelines(kind)]
+        return chains[0][:-1] + [steps[-1] for steps in chains] if chains else []
+
+    async def call(self, command: object, *, isolated: bool = False) -> Any:
+        """The result of a command; raises what its pipeline raises, UnknownCommand when nobody handles it.
+
+        ``isolated``: even from within another command it is an outermost one, with a scope of its own.
+        """
+        context = await self.run(command, isolated=isolated)
+        if context.error is not None:
+            raise context.error
+        return context.result
+
+    async def run(self, command: object, *, isolated: bool = False) -> CommandContext:
+        """The finished run of a command, with its result or its error. Raises nothing but a cancellation."""
+        outer = None if isolated else self._outer()
+        if self.registry.is_broadcast(type(command)):
+            return await self._broadcast(command, outer)
+        context = CommandContext(self, command, outer)
+        await self._perform(context, None)
+        return context
+
+    # ------------------------------------------------------------------------------------------- one command
+
+    def _outer(self) -> CommandContext | None:
+        """The command around this call. A task that outlived its command is inside of none."""
+        current = current_context.get()
+        around = current is not None and current.commander is self and not current.outermost.is_finished
+        return current if around else None
+
+    async def _perform(self, context: CommandContext, pipeline: Pipeline | None) -> None:
+        ambient = clean_context() if context.is_outermost else copy_context()
+        await asyncio.create_task(self._carry_out(context, pipeline), context=ambient)
+
+    async def _carry_out(self, context: CommandContext, pipeline: Pipeline | None) -> None:
+        current_context.set(context)
+        try:
+            chain = pipeline or self.registry.pipeline(type(context.command))
+            context.handler = chain.handler
+            await chain.run(context)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever called the command
+            context.result, context.error = None, error
+        finally:
+            context.is_finished = True
+
+    # ------------------------------------------------------------------------------------------- a broadcast
+
+    async def _broadcast(self, command: object, outer: CommandContext | None) -> CommandContext:
+        """Every handler in a context of its own; the first failure is that of the broadcast, after all have ended."""
+        chains = self.registry.pipelines(type(command))
+        if not chains:
+            logger.warning("nobody handles the broadcast %s", type(command).__qualname__)
+        failed: list[CommandContext] = []
+        answers = await asyncio.gather(*(self._one(command, outer, chain, failed) for chain in chains), return_exceptions=True)
+        for answer in answers:
+            if answer is not None:
+                raise answer
+        whole = CommandContext(self, command, outer)
+        whole.error = _first(failed)
+        whole.is_finished = True
+        return whole
+
+    async def _one(self, command: object, outer: CommandContext | None, chain: Pipeline, failed: list[CommandContext]) -> None:
+        context = CommandContext(self, command, outer)
+        await self._perform(context, chain)
+        if context.error is not None:
+            failed.append(context)
+
+    # ----------------------------------------------------------------------------------------------- the rest
+
+    def _monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    async def _complete(self, completion: Completion) -> None:
+        await self.call(completion, isolated=True)
+        telemetry.emit("operation.completed", operation=completion.entry.id, command=completion.entry.command)
+
+    def _install(self, function: Any, kind: type) -> None:
+        self.registry.add_filter(Filter(type(function).__name__, function.priority, kind, function, everywhere=True))
+
+
+def _first(failed: list[CommandContext]) -> Exception | None:
+    """The first failure; what only it can say is said, the others are logged."""
+    for context in failed[1:]:
+        logger.error("another handler of a broadcast failed: %r", context.handler, exc_info=context.error)
+    return failed[0].error if failed else None

@@ -1,0 +1,29 @@
+"""What one outermost command gathers while it runs: its id, its scope, the commands nested in it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from opwright.model.ids import new_id
+from opwright.model.log_entry import NestedEntry
+
+if TYPE_CHECKING:
+    from opwright.commands.scope import OperationScope, ScopeProvider
+
+
+class OperationRecord:
+    """The operation behind an outermost command and all that are nested in it.
+
+    ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened.
+    """
+
+    def __init__(self) -> None:
+        self.providers: list[ScopeProvider] = []
+        self.scope: OperationScope | None = None
+        self.nested: list[NestedEntry] = []
+
+    @cached_property
+    def id(self) -> int:
+        """The same over all attempts, so that a commit whose answer was lost is found again."""
+        return new_id()

@@ -1,0 +1,23 @@
+"""Work that a cancellation of its caller must not cut short, because something was committed already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from opwright.commands.ambient import clean_context
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run it in a clean context. A cancellation waits until it has ended, and is raised then."""
+    task = asyncio.create_task(work, context=clean_context())
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

@@ -1,0 +1,1 @@
+"""The command pipeline, without a database."""
