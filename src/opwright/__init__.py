@@ -7,8 +7,14 @@ claims and settles; ``app`` builds the services; ``cli`` is the command line. A 
 
 from opwright.app.application import Opwright
 from opwright.app.host import Host
+from opwright.computed.changes import Changes, changes
+from opwright.computed.computed import Computed
+from opwright.computed.function import ComputedFunction
+from opwright.computed.invalidation import Invalidation
+from opwright.computed.isolation import isolated
 from opwright.errors import (
     AlreadyRetried,
+    ComputedCycle,
     ConfigurationError,
     ExtraMissing,
     InvalidOperation,
@@ -44,6 +50,10 @@ __all__ = [
     "AlreadyRetried",
     "Backoff",
     "Batch",
+    "Changes",
+    "Computed",
+    "ComputedCycle",
+    "ComputedFunction",
     "ConfigurationError",
     "Current",
     "ExtraMissing",
@@ -51,6 +61,7 @@ __all__ = [
     "Handle",
     "Host",
     "InvalidOperation",
+    "Invalidation",
     "KeyTaken",
     "Limit",
     "NotInOperation",
@@ -74,5 +85,7 @@ __all__ = [
     "Trigger",
     "UnknownTrigger",
     "Update",
+    "changes",
+    "isolated",
     "operation",
 ]
