@@ -33,8 +33,9 @@ class Deadlines:
         """Look at the node at that moment, if it is still there."""
         if len(self._heap) >= self._room:
             self._clear()
-        heapq.heappush(self._heap, (moment, next(self._count), ref(node)))
-        if self._heap[0][0] == moment:
+        entry = (moment, next(self._count), ref(node))
+        heapq.heappush(self._heap, entry)
+        if self._heap[0] is entry:
             self._wind()
 
     def expire(self) -> None:
