@@ -9,6 +9,8 @@ import pytest
 
 from opwright import Opwright
 from opwright.computed.cache import Cache
+from opwright.computed.node import Computing, Node
+from tests.kit.waiting import eventually
 
 session: ContextVar[str] = ContextVar("session", default="nobody's")
 
@@ -89,6 +91,30 @@ async def test_a_call_that_is_cancelled_at_once_leaves_nothing(ops: Opwright, ga
     assert await guarded() == gate.runs["begun"]
     assert not cache_of(ops).running
     assert not cache_of(ops).superseded
+
+
+async def test_a_call_after_the_last_has_given_up_is_not_cancelled_with_it(ops: Opwright) -> None:
+    """The body that nobody wants may take its time to leave; the new call has one of its own."""
+    leaving, runs = asyncio.Event(), Counter[str]()
+
+    @ops.computed
+    async def slow() -> int:
+        runs["slow"] += 1
+        if runs["slow"] == 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await leaving.wait()
+        return runs["slow"]
+
+    first = asyncio.create_task(slow())
+    await eventually(lambda: runs["slow"])
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(slow())
+    await asyncio.sleep(0)
+    leaving.set()
+    assert await second == 2
 
 
 async def test_giving_up_goes_down_to_what_the_body_waits_for(ops: Opwright, gate: Gate) -> None:
@@ -256,6 +282,19 @@ async def test_a_value_made_from_one_that_was_invalid_from_birth_is_too(ops: Opw
     value = await above.computed()
     assert not value.is_consistent
     await asking
+
+
+async def test_using_what_is_invalid_already_is_being_invalid(ops: Opwright) -> None:
+    """A loop that begins tasks at once may have run a body, which invalidated itself, before its user is noted."""
+    cache = cache_of(ops)
+    keys = (ops.computed(nothing)._memo, (1,)), (ops.computed(nothing)._memo, (2,))
+    used, user = (Node(cache, key, Computing()) for key in keys)
+    cache.invalidate(used)
+    user.use(used)
+    assert user.fell
+
+
+async def nothing(number: int) -> None: ...
 
 
 async def test_eager_tasks_are_computed_alike(ops: Opwright) -> None:

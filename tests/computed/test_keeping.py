@@ -53,6 +53,18 @@ async def test_what_was_used_least_recently_is_forgotten_first(clock: TurnedCloc
     assert runs["b"] == 2
 
 
+async def test_values_with_a_time_of_their_own_are_forgotten_in_the_same_order(clock: TurnedClock, runs: Counter[object]) -> None:
+    ops = Opwright("sqlite:///never.db", clock=clock, max_entries=2)
+
+    @ops.computed(auto_invalidate=10)
+    async def one(name: str) -> None:
+        runs[name] += 1
+
+    for name in ("a", "b", "a", "c", "a"):
+        await one(name)
+    assert runs == {"a": 1, "b": 1, "c": 1}
+
+
 async def test_a_forgotten_value_that_others_were_made_from_is_still_there(clock: TurnedClock, runs: Counter[object]) -> None:
     """Its users hold it: it is found by a call, and invalidating it reaches them."""
     ops = Opwright("sqlite:///never.db", clock=clock, max_entries=1)
@@ -181,7 +193,7 @@ async def test_there_is_one_timer_for_all_deadlines(ops: Opwright) -> None:
         called.append(delay)
         return real(delay, *rest, **more)  # type: ignore[arg-type]
 
-    loop.call_later = call_later  # type: ignore[method-assign, assignment]
+    loop.call_later = call_later  # type: ignore[method-assign]
 
     @ops.computed(auto_invalidate=50)
     async def soon(number: int) -> int:

@@ -98,11 +98,10 @@ class Opwright:
     ) -> None:
         arguments = {"url": url or None, "schema": schema}
         found = look_up({name: value for name, value in arguments.items() if value is not None})
-        clock = clock or SystemClock()
-        self.client = client_for(found, clock)
+        self.client = client_for(found, clock or SystemClock())
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
-        self._computed = Caches(clock, max_entries)
+        self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
@@ -208,14 +207,12 @@ class Opwright:
     @overload
     def computed(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> ComputedFunction[P, R]: ...
     @overload
-    def computed(
-        self, *, min_keep: float = ..., auto_invalidate: float | None = ..., keep_errors: float = ...
-    ) -> _Computing: ...
+    def computed(self, *, min_keep: float = ..., auto_invalidate: float | None = ..., keep_errors: float = ...) -> _Computing: ...
     def computed(self, function: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] # mypy wants each keyword spelt twice
         """Cache an async function by its arguments, until what it used is invalidated; see ComputedFunction.
 
         All in seconds: ``min_keep``, for how long a value is kept after its last use even if there are too many (0);
-        ``auto_invalidate``, after which a value no longer holds (never); ``keep_errors``, after which an error no longer does (1).
+        ``auto_invalidate``, after which a value no longer holds (never); ``keep_errors``, the same for an error (1).
         Raises ConfigurationError for a function that is not async, and for a number that makes no sense.
         """
         if function is not None:

@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 from opwright.clock import Clock
 from opwright.computed.deadlines import Deadlines
@@ -43,11 +43,12 @@ class Cache:
     speaks for. ``superseded``: nodes that were invalidated while their bodies ran, as long as they run.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, max_entries: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Clock], max_entries: int) -> None:
         self.loop = loop
         self.clock = clock
         self.max_entries = max_entries
         self.nodes: WeakValueDictionary[Key, Node] = WeakValueDictionary()
+        self.pointers: dict[Key, ref[Node]] = self.nodes.data  # type: ignore[attr-defined] # what it is made of: a hit saves a call
         self.recent: OrderedDict[Node, None] = OrderedDict()
         self.held: set[Node] = set()
         self.superseded: dict[Key, list[Node]] = {}
@@ -86,14 +87,14 @@ class Cache:
 
     def _begin(self, key: Key, keeping: Keeping, body: Callable[[], Coroutine[Any, Any, Any]]) -> Node:
         """Run a body in a task of its own, which inherits nothing from whoever calls but our own tracking."""
-        node = Node(self, key)
-        assert node.computing is not None
+        computing = Computing()
+        node = Node(self, key, computing)
         self.nodes[key] = node
         self.running.add(node)
         context = Context()
         context.run(current.set, node)
-        task = node.computing.task = self.loop.create_task(body(), context=context)
-        task.add_done_callback(partial(self._ended, node, keeping))
+        task = computing.task = self.loop.create_task(body(), context=context)
+        task.add_done_callback(partial(self._ended, node, computing, keeping))
         return node
 
     async def _wait(self, node: Node, computing: Computing) -> None:
@@ -106,19 +107,20 @@ class Cache:
                 self.invalidate(node)
                 task.cancel()
 
-    def _ended(self, node: Node, keeping: Keeping, task: asyncio.Task[Any]) -> None:
+    def _ended(self, node: Node, computing: Computing, keeping: Keeping, task: asyncio.Task[Any]) -> None:
         """Take what a body left; a cancellation is told to those who wait and kept for nobody."""
         value, lasts = _outcome(task)
-        self._end_superseded(node)
+        if computing.superseded:
+            self._end_superseded(node)
         self.running.discard(node)
-        computing = node.end(value)
+        node.end(computing, value)
         if node.state is State.CONSISTENT:
             self._settle(node, keeping, lasts=lasts)
         wake(computing.waiters)
 
     def _settle(self, node: Node, keeping: Keeping, *, lasts: bool) -> None:
         """Keep a new value for as long as it is good for."""
-        now = self.clock.monotonic()
+        now = self.clock().monotonic()
         node.timing = keeping.timing(node.value, now)
         if not lasts or (node.timing is not None and node.timing.expires <= now):
             self.invalidate(node)
@@ -128,11 +130,10 @@ class Cache:
         self.touch(node)
 
     def _end_superseded(self, node: Node) -> None:
-        if node.computing is not None and node.computing.superseded:
-            others = self.superseded[node.key]
-            others.remove(node)
-            if not others:
-                del self.superseded[node.key]
+        others = self.superseded[node.key]
+        others.remove(node)
+        if not others:
+            del self.superseded[node.key]
 
     # ---------------------------------------------------------------------------------------------- keeping
 
@@ -140,7 +141,7 @@ class Cache:
         """Note that a value is used. False, and it is invalidated, when its time is over."""
         timing = node.timing
         if timing is not None:
-            timing.used = self.clock.monotonic()
+            timing.used = self.clock().monotonic()
             if timing.expires <= timing.used:
                 self.invalidate(node)
                 return False

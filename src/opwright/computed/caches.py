@@ -15,9 +15,9 @@ MAX_ENTRIES = 10_000
 
 
 class Caches:
-    """Finds the cache of the running loop, and reaches all of them."""
+    """Finds the cache of the running loop, and reaches all of them. ``clock``: asked each time, since tests change clocks."""
 
-    def __init__(self, clock: Clock, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, clock: Callable[[], Clock], max_entries: int = MAX_ENTRIES) -> None:
         if max_entries < 1:
             raise ConfigurationError(f"max_entries: {max_entries!r} is not a positive number")
         self.by_loop: dict[asyncio.AbstractEventLoop, Cache] = {}

@@ -17,7 +17,7 @@ FEW = 64  # entries, below which nothing is cleared away
 class Deadlines:
     """A heap of moments, in seconds of the monotonic clock, each with a node, which it does not hold."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, look: Callable[[Node, float], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Clock], look: Callable[[Node, float], None]) -> None:
         self._loop = loop
         self._clock = clock
         self._look = look
@@ -40,7 +40,7 @@ class Deadlines:
 
     def expire(self) -> None:
         """Look at every node whose moment has come, and set the timer for the next."""
-        now = self._clock.monotonic()
+        now = self._clock().monotonic()
         while self._heap and self._heap[0][0] <= now:
             node = heapq.heappop(self._heap)[2]()
             if node is not None:
@@ -53,7 +53,7 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
         if self._heap:
-            self._timer = self._loop.call_later(max(0.0, self._heap[0][0] - self._clock.monotonic()), self.expire)
+            self._timer = self._loop.call_later(max(0.0, self._heap[0][0] - self._clock().monotonic()), self.expire)
 
     def _clear(self) -> None:
         """Drop the entries of nodes that are gone; at each doubling, so that it costs each entry little."""

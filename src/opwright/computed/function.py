@@ -45,10 +45,11 @@ class ComputedFunction(Generic[P, R]):
         cache = memo.by_loop.get(get_running_loop())
         if cache is not None:
             try:
-                node = cache.nodes.get(key)
+                pointer = cache.pointers.get(key)
             except TypeError:
                 memo.keys.check(key[1])
                 raise
+            node = None if pointer is None else pointer()
             if node is not None and node.computing is None and node.timing is None:
                 user = current.get()
                 if user is not None:
@@ -115,4 +116,6 @@ def computed_function(
             raise ConfigurationError(f"computed: {name}: {seconds!r} is no number of seconds")
     keeping = Keeping(min_keep, NEVER if auto_invalidate is None else auto_invalidate, keep_errors)
     memo = Memo(function, caches, keeping, Keys(function, bound=False), instance=None)
-    return functools.update_wrapper(ComputedFunction[P, R](memo), function)
+    wrapped = ComputedFunction[P, R](memo)
+    functools.update_wrapper(wrapped, function)
+    return wrapped

@@ -11,8 +11,9 @@ Delivered: TypeAlias = "concurrent.futures.Future[None]"
 
 
 class Invalidation:
-    """What ``invalidate`` returns. In the calling event loop everything is done by then; awaiting it, or ``wait`` from
-    synchronous code, is for who must know that the loops of other threads have followed.
+    """What ``invalidate`` returns, for who must know that the event loops of other threads have followed.
+
+    It is awaited, or ``wait`` is called from synchronous code. In the calling event loop everything is done already.
     """
 
     def __init__(self, elsewhere: Iterable[Delivered] = ()) -> None:

@@ -30,10 +30,12 @@ class Memo:
         self.arity = keys.arity
         self.instance = instance
         self.methods: WeakValueDictionary[int, Memo] = WeakValueDictionary()  # by the addresses of instances
+        self._pointers: dict[int, ref[Memo]] = self.methods.data  # type: ignore[attr-defined] # as in Cache
 
     def of(self, instance: object) -> Memo:
         """The memo of an instance. Whose address is in use again gets a new one."""
-        memo = self.methods.get(id(instance))
+        pointer = self._pointers.get(id(instance))
+        memo = None if pointer is None else pointer()
         if memo is None or memo.instance is None or memo.instance() is not instance:
             memo = Memo(self.body, self.caches, self.keeping, self._method_keys, _pointer(instance))
             self.methods[id(instance)] = memo

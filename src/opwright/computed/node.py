@@ -100,7 +100,7 @@ class Node:
         "__weakref__", "cache", "computing", "dependants", "key", "state", "timing", "uses", "value", "watchers",
     )  # fmt: skip
 
-    def __init__(self, cache: Cache, key: Key) -> None:
+    def __init__(self, cache: Cache, key: Key, computing: Computing) -> None:
         self.cache = cache
         self.key = key
         self.state = State.COMPUTING
@@ -108,7 +108,7 @@ class Node:
         self.uses: tuple[Node, ...] = ()
         self.dependants: Dependants | None = None
         self.watchers: set[asyncio.Future[None]] | None = None
-        self.computing: Computing | None = Computing()
+        self.computing: Computing | None = computing
         self.timing: Timing | None = None
 
     def use(self, other: Node) -> None:
@@ -158,15 +158,12 @@ class Node:
         self.watchers = None
         return True
 
-    def end(self, value: Any) -> Computing:
-        """Take what the body left. Returns what was known while it ran."""
-        computing = self.computing
-        assert computing is not None, "a body ends once"
+    def end(self, computing: Computing, value: Any) -> None:
+        """Take what the body left."""
         self.computing = None
         self.value = value
         self.state = State.INVALIDATED if computing.superseded else State.CONSISTENT
         self.uses = () if computing.superseded else tuple(computing.uses)
-        return computing
 
     def result(self) -> Any:
         """What the body returned; what it raised is raised."""

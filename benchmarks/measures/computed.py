@@ -1,0 +1,83 @@
+"""What computed functions cost: a hit, an invalidation that reaches many, and the memory of a key."""
+
+import gc
+import time
+
+import psutil
+
+from benchmarks.bench import Bench
+from benchmarks.expense import each
+from benchmarks.figures import Figure, measure, waits
+from benchmarks.goals import at_most
+from opwright import Opwright
+
+ADDRESS = "sqlite:///never.db"  # no database is opened
+NODES = 10_000
+SIDE = 100  # so many groups of so many
+
+
+class Reader:
+    """One computed function that does nothing."""
+
+    def __init__(self, ops: Opwright) -> None:
+        self.read = ops.computed(self._read)
+
+    async def _read(self, number: int) -> int:
+        return number
+
+
+@measure("computed.hit", floors=["floor.memo"])
+async def hit(bench: Bench) -> list[Figure]:
+    """Processor time of a call whose value is cached."""
+    read = Reader(Opwright(ADDRESS)).read
+    costs = await each(read, bench.amount(200_000, 20_000))
+    return [Figure("computed.hit", costs, "µs", floor="floor.memo", goals=(at_most(2),))]
+
+
+@measure("computed.cascade")
+async def cascade(_: Bench) -> list[Figure]:
+    """The call of ``invalidate`` on one value that 100 were made from, and from each of those 100 others: 10,000 in all."""
+    ops = Opwright(ADDRESS, max_entries=2 * NODES)
+
+    @ops.computed
+    async def root() -> int:
+        return 1
+
+    @ops.computed
+    async def group(number: int) -> int:
+        return number * await root()
+
+    @ops.computed
+    async def leaf(number: int) -> int:
+        return number + await group(number % SIDE)
+
+    seconds = []
+    for _round in range(5):
+        for number in range(NODES - SIDE - 1):
+            await leaf(number)
+        called = time.process_time()
+        root.invalidate()
+        seconds.append(time.process_time() - called)
+    return [waits("computed.cascade", seconds)]
+
+
+@measure("computed.keys", "computed.keys.gone", once=True)
+async def keys(bench: Bench) -> list[Figure]:
+    """Memory of a kept key, its argument and value included; and what each of a million leaves behind that were not kept."""
+    kept, asked = bench.amount(100_000, 20_000), bench.amount(1_000_000, 100_000)
+    read = Reader(Opwright(ADDRESS, max_entries=kept)).read
+    sizes = [_private()]
+    for first, last in ((0, kept), (kept, kept + asked // 10), (kept + asked // 10, kept + asked)):
+        for number in range(first, last):
+            await read(number)
+        sizes.append(_private())
+    return [
+        Figure("computed.keys", ((sizes[1] - sizes[0]) / kept,), "bytes"),
+        Figure("computed.keys.gone", ((sizes[3] - sizes[2]) / (asked * 0.9),), "bytes", goals=(at_most(1),)),
+    ]
+
+
+def _private() -> int:
+    gc.collect()
+    size: int = psutil.Process().memory_full_info().uss
+    return size
