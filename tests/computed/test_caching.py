@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from opwright import ComputedCycle, ConfigurationError, Opwright, isolated
+from opwright import ComputedCycle, ConfigurationError, Opwright, changes, isolated
 from opwright.clock import TurnedClock
 
 
@@ -45,6 +45,12 @@ async def test_however_a_call_is_spelt_it_is_one_call(ops: Opwright, runs: Count
     assert {await join("a"), await join("a", "b"), await join(second="b", first="a"), await join("a", third="c")} == {"abc"}
     assert {await plain("a"), await plain("a", "b"), await plain("a", second="b"), await plain(second="b", first="a")} == {"ab"}
     assert runs == {"join": 1, "plain": 1}
+
+    @ops.computed
+    async def named(self: str, function: str) -> str:
+        return self + function
+
+    assert await named(self="a", function="b") == await anext(changes(named, self="a", function="b")) == "ab"
     join.invalidate("a", third="c", second="b")
     await join("a")
     assert runs["join"] == 2

@@ -14,7 +14,7 @@ R = TypeVar("R")
 class Changes(Generic[P, R]):
     """``async for value in changes(…)``; see ``changes``. Leaving the loop leaves nothing to be closed."""
 
-    def __init__(self, function: ComputedFunction[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
+    def __init__(self, function: ComputedFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:
         self._function = function
         self._args = args
         self._kwargs = kwargs

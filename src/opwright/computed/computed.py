@@ -36,5 +36,5 @@ class Computed(Generic[R]):
         self._node.cache.invalidate(self._node)
 
     async def when_invalidated(self) -> None:
-        """Wait until it no longer holds."""
+        """Wait until it no longer holds; in its own event loop, like everything that waits."""
         await self._node.fallen()

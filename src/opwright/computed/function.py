@@ -38,7 +38,7 @@ class ComputedFunction(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<computed function {self._memo.keys.name}>"
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         # A hit is what this is for, so it is looked for here, in as few steps as there can be.
         memo = self._memo
         key: Key = (memo, args if not kwargs and len(args) == memo.arity else memo.keys.of(args, kwargs))
@@ -50,10 +50,12 @@ class ComputedFunction(Generic[P, R]):
                 memo.keys.check(key[1])
                 raise
             node = None if pointer is None else pointer()
-            if node is not None and node.computing is None and node.timing is None:
+            if node is not None and node.computing is None and (node.timing is None or cache.touch(node)):
                 user = current.get()
                 if user is not None:
                     user.use(node)
+                if node.timing is not None:  # it may be an error
+                    return cast("R", node.result())
                 try:
                     cache.recent.move_to_end(node)
                 except KeyError:  # only a dependant held it
@@ -61,12 +63,12 @@ class ComputedFunction(Generic[P, R]):
                 return cast("R", node.value)
         return cast("R", (await self._node(key, args, kwargs)).result())
 
-    async def computed(self, *args: P.args, **kwargs: P.kwargs) -> Computed[R]:
+    async def computed(self, /, *args: P.args, **kwargs: P.kwargs) -> Computed[R]:
         """The value as an object that tells whether it still holds. What the body raises, its ``value`` raises."""
         key = (self._memo, self._memo.keys.of(args, kwargs))
         return Computed(await self._node(key, args, kwargs))
 
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> Invalidation:
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> Invalidation:
         """Let the next call with these arguments run the body, and so with all that was made from its value.
 
         In the running event loop that is done when this returns; the loops of other threads are told. Harmless where there is no
