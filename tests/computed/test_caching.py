@@ -93,8 +93,8 @@ async def test_arguments_that_do_not_fit_are_refused_as_those_of_any_function(op
     for refused in (double, double.computed):
         with pytest.raises(TypeError, match=r"double\(\).*'number'"):
             await refused()  # type: ignore[call-arg]
-        with pytest.raises(TypeError, match=r"double\(\).*'nmber'"):
-            await refused(1, nmber=2)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match=r"double\(\).*'amount'"):
+            await refused(1, amount=2)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match=r"double\(\).*too many"):
             await refused(1, 2, 3)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match=r"double\(\).*multiple values"):

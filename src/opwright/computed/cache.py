@@ -170,7 +170,7 @@ class Cache:
     # ------------------------------------------------------------------------------------------ invalidating
 
     def invalidate(self, first: Node) -> None:
-        """Invalidate a node and all that was made from it, each once. Calls nobody's code, so it cannot be entered twice."""
+        """Invalidate a node and all that was made from it, each once. It calls nobody, so it is not entered twice."""
         pending = [first]
         while pending:
             node = pending.pop()
@@ -193,8 +193,7 @@ class Cache:
 
     def _forget(self, node: Node) -> None:
         """Let no call find it any more."""
-        if self.nodes.get(node.key) is node:
-            del self.nodes[node.key]
+        self.nodes.pop(node.key, None)
         if node.computing is not None:
             self.superseded.setdefault(node.key, []).append(node)
         self.recent.pop(node, None)

@@ -58,7 +58,7 @@ class ComputedFunction(Generic[P, R]):
                     return cast("R", node.result())
                 try:
                     cache.recent.move_to_end(node)
-                except KeyError:  # only a dependant held it
+                except KeyError:  # only those who used it held it
                     cache.touch(node)
                 return cast("R", node.value)
         return cast("R", (await self._node(key, args, kwargs)).result())
