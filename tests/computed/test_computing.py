@@ -1,15 +1,13 @@
 """While a body runs: who shares it, who may cancel it, what it sees of its callers, and what an invalidation means to it."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from contextvars import ContextVar
 
 import pytest
 
-from opwright import Opwright
+from opwright import ComputedCycle, Opwright
 from opwright.computed.cache import Cache
-from opwright.computed.node import Computing, Node
 from tests.kit.waiting import eventually
 
 session: ContextVar[str] = ContextVar("session", default="nobody's")
@@ -284,36 +282,26 @@ async def test_a_value_made_from_one_that_was_invalid_from_birth_is_too(ops: Opw
     await asking
 
 
-async def test_using_what_is_invalid_already_is_being_invalid(ops: Opwright) -> None:
-    """A loop that begins tasks at once may have run a body, which invalidated itself, before its user is noted."""
-    cache = cache_of(ops)
-    keys = (ops.computed(nothing)._memo, (1,)), (ops.computed(nothing)._memo, (2,))
-    used, user = (Node(cache, key, Computing()) for key in keys)
-    cache.invalidate(used)
-    user.use(used)
-    assert user.fell
-
-
-async def nothing(number: int) -> None: ...
-
-
-async def test_eager_tasks_are_computed_alike(ops: Opwright) -> None:
-    """A loop may begin tasks at once, so that a body has ended before its task is known."""
+async def test_a_loop_that_begins_tasks_at_once_computes_alike(ops: Opwright) -> None:
+    """Bodies are begun by the loop all the same, so a chain is no recursion, and a cycle is seen."""
     loop = asyncio.get_running_loop()
-    factory = getattr(asyncio, "eager_task_factory", None)
-    with contextlib.ExitStack() as stack:
-        if factory is not None:  # from Python 3.12 on
-            loop.set_task_factory(factory)
-            stack.callback(loop.set_task_factory, None)
+    factory = getattr(asyncio, "eager_task_factory", None)  # from Python 3.12 on
+    loop.set_task_factory(factory or loop.get_task_factory())
 
-        @ops.computed
-        async def leaf(number: int) -> int:
-            return number
+    @ops.computed
+    async def link(number: int) -> int:
+        return 0 if number == 0 else 1 + await link(number - 1)
 
-        @ops.computed
-        async def top() -> int:
-            return await leaf(1) + await leaf(2)
+    @ops.computed
+    async def one() -> int:
+        return await other()
 
-        assert await top() == 3
-        leaf.invalidate(1)
-        assert await top() == 3
+    @ops.computed
+    async def other() -> int:
+        return await one()
+
+    assert await link(3000) == 3000
+    link.invalidate(0)
+    assert await link(3000) == 3000
+    with pytest.raises(ComputedCycle):
+        await one()

@@ -82,6 +82,7 @@ async def test_a_forgotten_value_that_others_were_made_from_is_still_there(clock
     assert len(cache_of(ops).recent) == 1
     assert await leaf() == 1
     assert runs["leaf"] == 1
+    assert [node.key[0] for node in cache_of(ops).recent] == [leaf._memo]  # being used, it is kept again
     leaf.invalidate()
     assert not value.is_consistent
     assert await top() == 2

@@ -86,14 +86,17 @@ class Cache:
         return node if self.touch(node) else None
 
     def _begin(self, key: Key, keeping: Keeping, body: Callable[[], Coroutine[Any, Any, Any]]) -> Node:
-        """Run a body in a task of its own, which inherits nothing from whoever calls but our own tracking."""
+        """Run a body in a task of its own, which inherits nothing from whoever calls but our own tracking.
+
+        It is no task of the loop's factory: an eager one would run bodies within bodies, before it is known who waits for whom.
+        """
         computing = Computing()
         node = Node(self, key, computing)
         self.nodes[key] = node
         self.running.add(node)
         context = Context()
         context.run(current.set, node)
-        task = computing.task = self.loop.create_task(body(), context=context)
+        task = computing.task = asyncio.Task(body(), loop=self.loop, context=context)
         task.add_done_callback(partial(self._ended, node, computing, keeping))
         return node
 

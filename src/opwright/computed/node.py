@@ -120,9 +120,6 @@ class Node:
         if computing is None or other.cache is not self.cache or other in computing.uses:
             return
         computing.uses.add(other)
-        if other.fell:
-            self.cache.invalidate(self)
-            return
         if other.dependants is None:
             other.dependants = Dependants()
         other.dependants.add(self)
