@@ -16,20 +16,14 @@ NODES = 10_000
 SIDE = 100  # so many groups of so many
 
 
-class Reader:
-    """One computed function that does nothing."""
-
-    def __init__(self, ops: Opwright) -> None:
-        self.read = ops.computed(self._read)
-
-    async def _read(self, number: int) -> int:
-        return number
+async def _number(number: int) -> int:
+    return number
 
 
 @measure("computed.hit", floors=["floor.memo"])
 async def hit(bench: Bench) -> list[Figure]:
     """Processor time of a call whose value is cached."""
-    read = Reader(Opwright(ADDRESS)).read
+    read = Opwright(ADDRESS).computed(_number)
     costs = await each(read, bench.amount(200_000, 20_000))
     return [Figure("computed.hit", costs, "µs", floor="floor.memo", goals=(at_most(2),))]
 
@@ -65,7 +59,7 @@ async def cascade(_: Bench) -> list[Figure]:
 async def keys(bench: Bench) -> list[Figure]:
     """Memory of a kept key, its argument and value included; and what each of a million leaves behind that were not kept."""
     kept, asked = bench.amount(100_000, 20_000), bench.amount(1_000_000, 100_000)
-    read = Reader(Opwright(ADDRESS, max_entries=kept)).read
+    read = Opwright(ADDRESS, max_entries=kept).computed(_number)
     sizes = [_private()]
     for first, last in ((0, kept), (kept, kept + asked // 10), (kept + asked // 10, kept + asked)):
         for number in range(first, last):

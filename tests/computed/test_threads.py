@@ -137,13 +137,15 @@ def test_a_loop_that_closes_keeps_nobody_waiting(counted: Counted) -> None:
         before.run(counted.read(1))
         meanwhile.run(counted.read(1))
         before.close()
-        stopped = threading.Event()
+        stopping, stopped = threading.Event(), threading.Event()
 
         def stop() -> None:
+            stopping.set()
             stopped.wait(10)
             meanwhile.loop.stop()
 
         meanwhile.loop.call_soon_threadsafe(stop)
+        assert stopping.wait(10)
         invalidation = counted.read.invalidate(1)
         stopped.set()
         meanwhile.close()
