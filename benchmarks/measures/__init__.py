@@ -1,5 +1,27 @@
 """What is measured of Opwright, one kind of work a file. Importing a file registers its measures."""
 
-from benchmarks.measures import anatomy, bulk_submit, drain, finished, foreign_submit, growth, idle, pickup, single_submit
+from benchmarks.measures import (
+    anatomy,
+    bulk_submit,
+    computed,
+    drain,
+    finished,
+    foreign_submit,
+    growth,
+    idle,
+    pickup,
+    single_submit,
+)
 
-__all__ = ["anatomy", "bulk_submit", "drain", "finished", "foreign_submit", "growth", "idle", "pickup", "single_submit"]
+__all__ = [
+    "anatomy",
+    "bulk_submit",
+    "computed",
+    "drain",
+    "finished",
+    "foreign_submit",
+    "growth",
+    "idle",
+    "pickup",
+    "single_submit",
+]

@@ -16,8 +16,14 @@ from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOp
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
 from opwright.commands.scope import OperationScope
+from opwright.computed.changes import Changes, changes
+from opwright.computed.computed import Computed
+from opwright.computed.function import ComputedFunction
+from opwright.computed.invalidation import Invalidation
+from opwright.computed.isolation import isolated
 from opwright.errors import (
     AlreadyRetried,
+    ComputedCycle,
     ConfigurationError,
     ExtraMissing,
     InvalidOperation,
@@ -58,9 +64,13 @@ __all__ = [
     "Backoff",
     "Batch",
     "BroadcastCommand",
+    "Changes",
     "Command",
     "CommandContext",
     "Completion",
+    "Computed",
+    "ComputedCycle",
+    "ComputedFunction",
     "ConfigurationError",
     "Current",
     "ExtraMissing",
@@ -72,6 +82,7 @@ __all__ = [
     "InvalidOperation",
     "InvalidatingCommandCompletionHandler",
     "InvalidatingCompletionHandler",
+    "Invalidation",
     "ItemMissing",
     "Items",
     "KeyTaken",
@@ -102,5 +113,7 @@ __all__ = [
     "UnknownCommand",
     "UnknownTrigger",
     "Update",
+    "changes",
+    "isolated",
     "operation",
 ]

@@ -15,6 +15,7 @@ OpwrightError
 ├── OperationNotFound          no operation has this id (or its record was swept)
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
 ├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
+├── ComputedCycle              a computed value would have to wait for itself
 ├── StaleClaim                 what a trigger wrote came too late: its operation is another's now
 ├── OperationTimeout           the error of an operation that has used up its ``timeout``
 ├── OperationExpired           the error of one that gave no sign of life for the maximum processing time
@@ -118,6 +119,13 @@ class OperationCancelled(OpwrightError):
 
 class StaleClaim(OpwrightError):
     """The operation is no longer this worker's: what it wrote in ``operation.transaction()`` is undone."""
+
+
+class ComputedCycle(OpwrightError):
+    """A computed function was called by its own body, directly or through others, with the same arguments."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(f"{call} needs its own value: it was called by a body that it is waiting for")
 
 
 class OperationTimeout(OpwrightError):

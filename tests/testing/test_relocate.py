@@ -98,6 +98,26 @@ async def test_the_clock_moves_along(tmp_path: Path) -> None:
     assert shop.ops.client.clock is own
 
 
+async def test_computed_values_move_along(tmp_path: Path) -> None:
+    """What was computed from one database is not shown of the other, and expires by the block's clock."""
+    clock = TurnedClock()
+    application = Opwright(PRODUCTION)
+    runs = []
+
+    @application.computed(auto_invalidate=10)
+    async def where() -> str:
+        runs.append(application.client.url)
+        return application.client.url
+
+    assert await where() == PRODUCTION
+    async with relocated(application, address(tmp_path), clock=clock):
+        assert await where() == address(tmp_path)
+        clock.turn(10)
+        await where()
+    assert await where() == PRODUCTION
+    assert len(runs) == 4
+
+
 async def test_an_error_in_the_block_moves_it_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         async with relocated(shop.ops, address(tmp_path)):

@@ -10,12 +10,16 @@ from typing import Any, assert_type
 from opwright import (
     Backoff,
     Batch,
+    Changes,
     Command,
     CommandContext,
+    Computed,
+    ComputedFunction,
     Current,
     HandedBack,
     Handle,
     Host,
+    Invalidation,
     Limit,
     LogEntry,
     Operation,
@@ -24,6 +28,8 @@ from opwright import (
     Status,
     Trigger,
     Update,
+    changes,
+    isolated,
     operation,
 )
 from opwright.testing import (
@@ -211,6 +217,45 @@ async def commands() -> None:
     await ops.call(PlaceOrder(1), isolated=True)
     assert_type(await place_order.submit(PlaceOrder(1)), Handle[int])
     assert_type(await place_order.options(priority=5).submit(PlaceOrder(1)), Handle[int])
+
+
+@ops.computed
+async def total(customer: str, *, year: int = 2026) -> int:
+    return len(customer) + year
+
+
+@ops.computed(min_keep=60, auto_invalidate=3600, keep_errors=5)
+async def totals() -> list[int]:
+    return [await total("Ada")]
+
+
+class Shop:
+    @ops.computed
+    async def price(self, photo: str) -> float:
+        return float(len(photo))
+
+
+async def computed(shop: Shop) -> None:
+    """Cached functions and methods have the arguments and results of those that they wrap."""
+    assert_type(await total("Ada", year=2025), int)
+    assert_type(await totals(), list[int])
+    assert_type(await shop.price("cat"), float)
+    price: ComputedFunction[[str], float] = shop.price
+    value = await shop.price.computed(photo="cat")
+    assert_type(value, Computed[float])
+    assert_type(value.value, float)
+    assert_type(value.is_consistent, bool)
+    await value.when_invalidated()
+    assert_type(total.invalidate("Ada"), Invalidation)
+    await price.invalidate("cat")
+    Shop.price.invalidate_all().wait(timeout=5)
+    ops.invalidate_all()
+    following: Changes[..., int] = changes(total, "Ada", year=2025)
+    assert_type(await anext(following), int)
+    async for one in changes(shop.price, "cat"):
+        assert_type(one, float)
+    with isolated():
+        await total("Ada")
 
 
 async def tests() -> None:

@@ -5,7 +5,7 @@ Each mark is an ``ignore``, so that this file passes like any other; the test ta
 
 from datetime import UTC, datetime
 
-from opwright import Handle, Limit, Opwright, operation
+from opwright import Handle, Limit, Opwright, changes, operation
 from opwright.testing import drain, running
 
 ops = Opwright("sqlite:///never.db")
@@ -115,6 +115,34 @@ async def wrong_followers() -> None:
     Limit("many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ops.queue(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     print(other)  # noqa: T201 - uses it
+
+
+@ops.computed
+async def total(customer: str) -> int:
+    return len(customer)
+
+
+class Shop:
+    @ops.computed
+    async def price(self, photo: str) -> float:
+        return float(len(photo))
+
+
+def plain(customer: str) -> int:
+    return len(customer)
+
+
+async def wrong_computed() -> None:
+    """Cached functions are called, invalidated and followed with their own arguments."""
+    await total(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await total()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await total.computed(customer=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    total.invalidate("Ada", 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await Shop().price(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    changes(total, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    changes(plain, "Ada")  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    ops.computed(plain)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ops.computed(min_keep="long")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 
 
 async def wrong_tests() -> None:

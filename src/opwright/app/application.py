@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
 
@@ -16,6 +16,9 @@ from opwright.commands.command import Command
 from opwright.commands.commander import Commander
 from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import FilterFunction, Step, own_filter
+from opwright.computed.caches import MAX_ENTRIES, Caches
+from opwright.computed.function import ComputedFunction, computed_function
+from opwright.computed.invalidation import Invalidation
 from opwright.errors import ConfigurationError, InvalidOperation
 from opwright.model.limit import Limit
 from opwright.model.options import Backoff, Options
@@ -49,6 +52,12 @@ class _Decorator(Protocol):
     def __call__(self, function: Callable[P, R]) -> PlainTrigger[P, R]: ...
 
 
+class _Computing(Protocol):
+    """``@ops.computed(…)``."""
+
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> ComputedFunction[P, R]: ...
+
+
 class SubmitterOptions(TypedDict, total=False):
     """What ``ops.submitter`` takes.
 
@@ -80,16 +89,25 @@ class Opwright:
 
     ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``. ``schema``: of the tables (a prefix on SQLite). What is
     left out comes from ``OPWRIGHT_URL`` and ``OPWRIGHT_SCHEMA``, then from ``opwright.toml``; ``sources`` remembers from where.
-    Make it at the top level of a module, so that worker processes can import it.
+    Make it at the top level of a module, so that worker processes can import it. ``max_entries``: how many values of its computed
+    functions each event loop keeps.
     Raises ConfigurationError for an address that cannot work.
     """
 
-    def __init__(self, url: str | None = None, *, schema: str | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        schema: str | None = None,
+        clock: Clock | None = None,
+        max_entries: int = MAX_ENTRIES,
+    ) -> None:
         arguments = {"url": url or None, "schema": schema}
         found = look_up({name: value for name, value in arguments.items() if value is not None})
         self.client = client_for(found, clock or SystemClock())
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
+        self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
         self.commander = Commander(self.client)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
@@ -269,6 +287,25 @@ class Opwright:
     async def run(self, command: object, *, isolated: bool = False) -> CommandContext:
         """As ``call``, but the whole finished run, with ``result`` or ``error``. Raises nothing but a cancellation."""
         return await self.commander.run(command, isolated=isolated)
+
+    @overload
+    def computed(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> ComputedFunction[P, R]: ...
+    @overload
+    def computed(self, *, min_keep: float = ..., auto_invalidate: float | None = ..., keep_errors: float = ...) -> _Computing: ...
+    def computed(self, function: Any = None, /, **options: Any) -> Any:  # type: ignore[misc] # mypy wants each keyword spelt twice
+        """Cache an async function by its arguments, until what it used is invalidated; see ComputedFunction.
+
+        All in seconds: ``min_keep``, for how long a value is kept after its last use even if there are too many (0);
+        ``auto_invalidate``, after which a value no longer holds (never); ``keep_errors``, the same for an error (1).
+        Raises ConfigurationError for a function that is not async, and for a number that makes no sense.
+        """
+        if function is not None:
+            return computed_function(function, self._computed, **options)
+        return lambda found: computed_function(found, self._computed, **options)
+
+    def invalidate_all(self) -> Invalidation:
+        """Invalidate every value of every computed function."""
+        return self._computed.everywhere(lambda cache: cache.invalidate_where(lambda _: True))
 
     def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
         """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""

@@ -11,7 +11,8 @@ from opwright.clock import Clock
 class relocated:  # noqa: N801 - it reads as a verb, and needs both kinds of `with`
     """``with relocated(ops, url) as ops:`` has an application work on another database, ``async with`` within a coroutine.
 
-    Everything that belongs to the application moves, also triggers that were imported or changed by ``options`` before.
+    Everything that belongs to the application moves, also triggers that were imported or changed by ``options`` before; what its
+    computed functions have cached is invalidated.
     ``clock``: for example a TurnedClock; by default the application's own. What the block opened is closed at its end; hosts
     must have been stopped by then. Raises ConfigurationError for an address that cannot work.
     """
@@ -30,7 +31,7 @@ class relocated:  # noqa: N801 - it reads as a verb, and needs both kinds of `wi
         try:
             self._ops.client.close_everywhere()
         finally:
-            self._back()
+            self._return()
 
     async def __aenter__(self) -> Opwright:
         return self._move()
@@ -39,12 +40,17 @@ class relocated:  # noqa: N801 - it reads as a verb, and needs both kinds of `wi
         try:
             await asyncio.to_thread(self._ops.client.close_everywhere)  # this loop's own store among them
         finally:
-            self._back()
+            self._return()
 
     def _move(self) -> Opwright:
         client = self._ops.client
         self._back = client.move(self._url, self._clock or client.clock, client.schema)
+        self._ops.invalidate_all()  # what was computed from the other database
         return self._ops
+
+    def _return(self) -> None:
+        self._back()
+        self._ops.invalidate_all()
 
 
 def _in_loop() -> bool:
