@@ -317,6 +317,24 @@ async def test_every_batch_shows_that_it_moves(store: Store, monkeypatch: pytest
     assert host.settler._moves == before + 3
 
 
+async def test_a_step_ends_although_more_comes_all_the_time(store: Store) -> None:
+    """Remarks without a gap: it shows that it moves, and doubts are settled all the same."""
+    host = await bench(store, 2)
+    quiet, chatty = host.claims
+
+    def chatter() -> None:
+        host.queue.meanwhile = chatter
+        host.says(chatty, "still at it")
+
+    chatter()
+    host.settler.add_unsure(quiet, End(OutcomeCode.FAILED, error="rolled back"))
+    before = host.settler._moves
+    for _ in range(2):
+        assert await asyncio.wait_for(host.settler.run_once(), 20) == 0
+    assert host.settler._moves > before + 2
+    assert await host.statuses() == [Status.FAILED, Status.PROCESSING]
+
+
 async def test_what_came_while_it_was_away_is_written_too(store: Store, clock: TurnedClock) -> None:
     """Old verdicts first, then the new ones; none twice."""
     host = await bench(store, 2, StoreUnavailable("gone"))

@@ -15,6 +15,7 @@ from opwright.store.queue import Queue, Settlement
 from opwright.telemetry import emit, logger
 
 BATCH = 2000
+MOST_BATCHES = 20  # in one step: under load there is always more, and doubts are settled between two steps
 MOST_REMARKS = 20_000
 REFUSED = "the database refused to store how it ended"
 LOOK_AGAIN = 1.0  # seconds until a transaction that a trigger has left open is asked about again
@@ -83,20 +84,22 @@ class Settler(Service):
 
     async def run_once(self) -> float:
         """Write what is pending, a batch at a time. That some is written is told when no more is pending, not for each batch."""
-        while self._pending or self._writing or self._remarks:
+        for _ in range(MOST_BATCHES):
+            if not (self._pending or self._writing or self._remarks):
+                break
             if not self._writing:  # before the remarks are taken: those that came before one of these go out before it
                 count = _fitting(self._pending)
                 self._writing, self._pending = self._pending[:count], self._pending[count:]
             await self._write_remarks()
             if self._writing:
                 await self._write(self._writing)
-                self.moved()  # under load there is always more, and this step has no end
             self._writing = []
+            self.moved()
         pause = await self._decide()
-        if self._untold:
+        if self._untold and not self._pending:
             self._untold = False
             self._written()
-        return pause
+        return 0.0 if self._pending or self._remarks else pause
 
     async def _decide(self) -> float:
         """Write those unsure verdicts whose claims still stand; the seconds until the next look."""
