@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from opwright.clock import SECOND
-from opwright.model.worker import StatusUpdate
+from opwright.model.worker import Outcome, StatusUpdate
 
 FAST = 0.005  # seconds; what runs longer is never claimed ahead
 WEIGHT = 0.1  # of the newest run in the mean
 MOST_AHEAD = 2000
+MEASURED = (Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY)  # of runs that nobody broke off
 
 
 class Measures:
@@ -23,8 +24,8 @@ class Measures:
         return self._means.get(trigger)
 
     def add(self, trigger: str, update: StatusUpdate) -> None:
-        """Take a run into account."""
-        if update.begun is None or update.ended is None:
+        """Take a run into account, if it ran as long as it wanted."""
+        if update.begun is None or update.ended is None or update.outcome not in MEASURED:
             return
         seconds = max(update.ended - update.begun, 0) / SECOND
         old = self._means.get(trigger)

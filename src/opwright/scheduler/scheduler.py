@@ -28,7 +28,6 @@ CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news 
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
-MEASURED = (Outcome.DONE, Outcome.FAILED, Outcome.ENDED, Outcome.WAIT, Outcome.RETRY)  # it ran as long as it wanted
 RETURNED, ENDED = Outcome.RETURNED, Outcome.ENDED  # looking a member up at its class costs as much as judging by it
 
 
@@ -58,11 +57,9 @@ class Scheduler(Service):
         self._more: dict[str, bool] = {}
         self._placing = Placing(queue, clock)
         self._ended = 0  # since the last claim: the places that really became free
-        self._beat = 0.0
+        self._beat = self._asked_at = self._doubt_ends = 0.0
         self._asking = False  # somebody may have asked to cancel what is held here
-        self._asked_at = 0.0
         self._claimed_at = self._lay_at = 0.0  # the last claim; when it was last judged by how long it has lain
-        self._doubt_ends = 0.0
         self._reconcile_at = math.inf  # a claim's answer was lost: when to look next whether it stands
         self._forgotten = 0  # how often every claim was dropped
         self._deadlines = Deadlines(
@@ -320,8 +317,7 @@ class Scheduler(Service):
             return
         claim.begun = update.begun
         self._ended += 1
-        if update.outcome in MEASURED:
-            self.measures.add(claim.trigger, update)
+        self.measures.add(claim.trigger, update)
         verdict = verdict_on(claim, update, reason, self._rhythm.patience, handing_back=self.handing_back)
         if update.outcome is not ENDED:
             self._verdict(claim, verdict)
