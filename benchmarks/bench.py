@@ -45,6 +45,18 @@ class Bench(ExitStack):
         return "server" in vars(self)
 
     @contextmanager
+    def without_autovacuum(self) -> Iterator[None]:
+        """Nothing that the server does by itself in between; a server that is not ours stays as it is."""
+        if not self.used_postgresql or EXISTING:
+            yield
+            return
+        self.server.execute("alter system set autovacuum = off", "select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            self.server.execute("alter system reset autovacuum", "select pg_reload_conf()")
+
+    @contextmanager
     def database(self, engine: Engine) -> Iterator[str]:
         """The address of a fresh database, which worker processes started meanwhile use as well."""
         with self._postgresql() if engine == "postgresql" else self._sqlite() as url:
