@@ -17,13 +17,17 @@ RATE, WAIT = "/s", "ms"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Something measured several times: rates, waits, or plain sizes. Its value is the median."""
+    """Something measured several times: rates, waits, or plain sizes. Its value is the median.
+
+    ``rounds``: the values of each, once there are several.
+    """
 
     name: str
     values: tuple[float, ...]
     unit: str
     floor: str | None = None
     goals: tuple[Goal, ...] = ()
+    rounds: tuple[tuple[float, ...], ...] = ()
 
     @property
     def value(self) -> float:
@@ -32,11 +36,12 @@ class Figure:
 
     @property
     def parts(self) -> dict[str, float]:
-        """What the median hides."""
+        """What the median hides. Of p95 and p99 the median of the rounds: in all samples together the worst round decides."""
         if self.unit != WAIT:
             return {"least": min(self.values), "most": max(self.values)}
-        cuts = quantiles(self.values, n=100, method="inclusive")
-        return {"p95": cuts[94], "p99": cuts[98], "samples": float(len(self.values))}
+        cuts = [quantiles(one, n=100, method="inclusive") for one in self.rounds or (self.values,)]
+        p95, p99 = (median(cut[place] for cut in cuts) for place in (94, 98))
+        return {"p95": p95, "p99": p99, "samples": float(len(self.values))}
 
     def part(self, name: Part) -> float:
         """What a goal is about."""
@@ -49,7 +54,9 @@ class Figure:
 
     def joined(self, earlier: Self | None) -> Self:
         """With the values of an earlier round."""
-        return replace(self, values=earlier.values + self.values) if earlier else self
+        if earlier is None:
+            return self
+        return replace(self, values=earlier.values + self.values, rounds=(*(earlier.rounds or (earlier.values,)), self.values))
 
 
 def rate(name: str, rate: float, *, floor: str | None = None, goals: tuple[Goal, ...] = ()) -> Figure:
