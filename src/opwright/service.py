@@ -18,6 +18,7 @@ import asyncio
 import random
 import time
 from abc import ABC, abstractmethod
+from functools import partial
 
 from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 from opwright.telemetry import emit, logger
@@ -140,11 +141,16 @@ class Service(ABC):
             return
         self._failures += 1
         error = "it was cancelled" if task.cancelled() else repr(task.exception())
-        if not self._given_up:  # else whoever did that has told why
+        told, self._given_up = self._given_up, False  # whoever gave it up has told why
+        again = partial(self._begin_again, None if told else error)
+        self._beginning = task.get_loop().call_later(backoff_pause(self._failures), again)
+
+    def _begin_again(self, error: str | None) -> None:
+        """Told only now: what ends together with the whole event loop, because nobody has stopped it, begins nowhere."""
+        if error is not None:
             emit("service.died", service=self.name, error=error)
-            logger.error("%s: its loop has ended (%s); it begins again", self.name, error)
-        self._given_up = False
-        self._beginning = task.get_loop().call_later(backoff_pause(self._failures), self._begin)
+            logger.error("%s: its loop had ended (%s); it begins again", self.name, error)
+        self._begin()
 
     async def _run(self) -> None:
         while True:

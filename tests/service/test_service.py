@@ -365,6 +365,20 @@ async def test_a_loop_that_somebody_else_ended_begins_again(
     assert not service.running
 
 
+def test_a_service_that_ends_with_the_event_loop_is_no_mishap(caplog: pytest.LogCaptureFixture) -> None:
+    """A program that stops nothing, and ends: ``asyncio.run`` cancels the loop of the service, and it begins nowhere."""
+    service = Counting()
+
+    async def program() -> None:
+        await service.start()
+        await service.reached(1)
+
+    with recorded() as events:
+        asyncio.run(program())
+    assert not service.running
+    assert (events, caplog.records) == ([], [])
+
+
 async def test_a_service_that_is_stopped_between_two_lives_stays_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its loop had died, and was to begin again."""
     monkeypatch.setattr("opwright.service.FIRST_PAUSE", LONG)
