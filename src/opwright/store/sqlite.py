@@ -76,13 +76,22 @@ class _Thread(threading.Thread):
             return
         try:
             patiently(lambda: self.connection.execute("begin immediate"), self._engine.busy, self._engine.path)
-            for job in jobs:
-                self._do_apart(job)
+            if len(jobs) == 1:
+                self._do_alone(jobs[0])
+            else:
+                for job in jobs:
+                    self._do_apart(job)
             self.connection.execute("commit")
         except Exception as error:  # noqa: BLE001 - told to everyone who shared the commit
             self._undo()
             for job in jobs:
                 job.error = job.error or translate(error)
+
+    def _do_alone(self, job: _Job) -> None:
+        """A job without neighbours needs no savepoint."""
+        self._do(job, lambda job: job.work(self.connection))
+        if job.error is not None:
+            raise job.error
 
     def _do_apart(self, job: _Job) -> None:
         """A job that fails takes nothing of its neighbours with it."""
