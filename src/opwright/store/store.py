@@ -7,6 +7,7 @@ from opwright.errors import ConfigurationError
 from opwright.service import Outage
 from opwright.store.engine import Engine
 from opwright.store.hosts import Hosts
+from opwright.store.log import Log
 from opwright.store.operations import Operations
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.queue import Queue
@@ -26,6 +27,7 @@ class Store:
         self.queues = Queues(engine)
         self.hosts = Hosts(engine)
         self.sweeps = Sweeps(engine)
+        self.log = Log(engine)
 
     async def open(self) -> None:
         """Connect and check the schema."""

@@ -1,0 +1,84 @@
+"""The gateway to the log of committed commands: writing, reading what is new, settling a lost commit, trimming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from opwright.model.items import Items
+from opwright.model.log_entry import LogEntry, decode_nested, encode_nested
+from opwright.store.engine import Engine, Lane, Plan, Row, call
+
+FIRST = "0"  # the horizon of a log that was never trimmed: nothing is old enough
+
+
+class LogEnd(NamedTuple):
+    """Where a reading has got to. ``seen``: the text of a snapshot, on SQLite a position; ``identity``: of this very database."""
+
+    seen: str
+    newest: int
+    identity: str
+
+    def leads_to(self, later: LogEnd) -> bool:
+        """Whether everything between the two is in the log; not if the database was replaced, or restored, in between."""
+        return self.identity == later.identity and self.newest <= later.newest
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some of the entries between two ends, in order. ``position``: of the last, to go on behind; None when there are no more."""
+
+    entries: list[LogEntry]
+    position: int | None
+
+
+def append(entry: LogEntry) -> Plan[None]:
+    """Write an entry in the transaction that has its effects. Raises DuplicateRow if that operation was committed or given up."""
+    yield call(
+        "log", id=entry.id, logged_at=entry.logged_at, origin=entry.origin, command=entry.command, inputs=entry.inputs,
+        items=entry.items.encode(), nested=encode_nested(entry.nested),
+    )  # fmt: skip
+
+
+class Log:
+    """Entries are written in the transactions of commands; everything else here is for readers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def end(self) -> LogEnd:
+        """The end of the log as it is now: what is committed later is behind it, whatever position it has drawn."""
+        (row,) = await self._engine.run("log_end", Lane.CONTROL)
+        return LogEnd(row["seen"], int(row["newest"]), row["identity"])
+
+    async def between(self, after: LogEnd, until: LogEnd, position: int = 0, limit: int = 1000) -> Window:
+        """Entries between two ends, each in one window of one reading; ``position`` is that of the window before."""
+        values = {"after": after.seen, "until": until.seen, "position": position, "limit": limit}
+        rows = await self._engine.run("log_between", Lane.CONTROL, **values)
+        return Window([_entry(row) for row in rows], rows[-1]["position"] if len(rows) == limit else None)
+
+    async def committed(self, operation: int) -> bool:
+        """Whether an operation whose commit was not answered is committed. If it is not, it never will be."""
+        return await self._engine.play(_settled(operation))
+
+    async def trim(self, before: int, horizon: str = FIRST, limit: int = 1000) -> tuple[int, str]:
+        """Delete entries logged before a moment (microseconds); how many, and the horizon for the next time.
+
+        A reader may have missed what was committed by a transaction that was open when the log was trimmed before: it is kept.
+        """
+        (row,) = await self._engine.run("log_trim", Lane.SWEEP, before=before, horizon=horizon, limit=limit)
+        return row["trimmed"], row["horizon"]
+
+
+def _settled(operation: int) -> Plan[bool]:
+    if (yield call("bury", id=operation)):
+        return False
+    (row,) = yield call("buried", id=operation)
+    return not row["buried"]
+
+
+def _entry(row: Row) -> LogEntry:
+    return LogEntry(
+        row["id"], row["origin"], row["logged_at"], row["command"], row["inputs"], Items.decode(row["items"]),
+        decode_nested(row["nested"]),
+    )  # fmt: skip
