@@ -85,9 +85,9 @@ def test_retry_submits_once_more(shell: Shell) -> None:
     with shell.host(*INLINE):
         failed = shell.inside("submit", "assets", "fail", "reason=old", "--wait", "--json").json["id"]
         again = shell.inside("operations", "retry", "--url", shell.url, failed).out.strip()
+        assert shell.inside("operations", "follow", "assets", again).code == 1  # until it has ended there is no other retry
         changed = shell.inside("operations", "retry", "assets", failed, "--input", "reason=new", "--json").json[0]["id"]
-        for one in (again, changed):
-            assert shell.inside("operations", "follow", "assets", one).code == 1
+        assert shell.inside("operations", "follow", "assets", changed).code == 1
     records = [shell.inside("operations", "show", "assets", one, "--json").json for one in (again, changed)]
     assert [(record["retry_of"], record["inputs"]) for record in records] == [
         (failed, {"reason": "old"}),

@@ -107,7 +107,8 @@ def test_no_statement_narrows_a_number_to_32_bits() -> None:
     folder = resources.files("opwright.store") / "sql"
     texts = {f"{kind.name}/{file.name}": file.read_text() for kind in folder.iterdir() for file in kind.iterdir()}
     narrow = re.compile(r"::\s*int|\bas int(?:eger|[248])?\s*\)|\bint(?:eger|4)?\s*\[", re.IGNORECASE)
-    assert {name: found for name, text in texts.items() if (found := narrow.findall(text))} == {}
-    columns = {name for text in texts.values() for name in re.findall(r"\b(\w+) integer\b", text)}
+    on_postgresql = {name: text for name, text in texts.items() if not name.startswith("sqlite/")}  # there an integer has 64 bits
+    assert {name: found for name, text in on_postgresql.items() if (found := narrow.findall(text))} == {}
+    columns = {name for text in on_postgresql.values() for name in re.findall(r"\b(\w+) integer\b", text)}
     assert columns <= {"c", "n", "v", "w"}, "of a lane the capacity, of remarks the order, of waits the count, of workers the pid"
     assert len(texts) > 8
