@@ -15,7 +15,7 @@ def with_next(dialect: Dialect, schema: str) -> tuple[Migration, ...]:
     """What there is, and a step that adds a table, an index, a column, and shows that column in the view."""
     known = migrations(dialect, schema)
     own = dialect.schema_text(schema)
-    (*_, view) = (text for step in known for text in step.statements if "create view" in text)
+    (*_, view) = (text for step in known for text in step.statements if f"create view {own}overview" in text)
     index = "operations_mood" if dialect.name == "postgresql" else f"{own}operations_mood"
     statements = (
         f"create table {own}moods (operation bigint primary key, mood text not null)",
