@@ -81,11 +81,8 @@ async def test_a_keyed_submit_stores_once(
         await application.double.options(key="k").submit(21)
 
 
-async def test_a_keyed_submit_that_has_ended_meanwhile_stores_once(
-    application: Application, tables: Tables, wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It landed, was cancelled, and its key is free or another's: still it is not written again, nor the other one replaced."""
-    on_its_way = application.double.options(key="k", on_conflict="replace")
+def held_back(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """What is sent again after a lost answer waits: it sets the first event, and goes on with the second."""
     repeated, go = asyncio.Event(), asyncio.Event()
     settled = surely._settled
 
@@ -95,6 +92,15 @@ async def test_a_keyed_submit_that_has_ended_meanwhile_stores_once(
         return await settled(repeat, lost)  # type: ignore[arg-type]
 
     monkeypatch.setattr(surely, "_settled", later)
+    return repeated, go
+
+
+async def test_a_keyed_submit_that_has_ended_meanwhile_stores_once(
+    application: Application, tables: Tables, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It landed, was cancelled, and its key is free or another's: still it is not written again, nor the other one replaced."""
+    on_its_way = application.double.options(key="k", on_conflict="replace")
+    repeated, go = held_back(monkeypatch)
     wire.lose_answer(b"COMMIT;")
     submitting = asyncio.create_task(_awaited(on_its_way, 21))
     await repeated.wait()
@@ -113,15 +119,7 @@ async def test_a_submit_that_was_over_and_due_for_deletion_stores_once(
     application: Application, tables: Tables, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its record is spared while it may be sent again: or it would be stored, and done, a second time."""
-    repeated, go = asyncio.Event(), asyncio.Event()
-    settled = surely._settled
-
-    async def later(repeat: object, lost: StoreUncertain) -> object:
-        repeated.set()
-        await go.wait()
-        return await settled(repeat, lost)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(surely, "_settled", later)
+    repeated, go = held_back(monkeypatch)
     wire.lose_answer(b"double", b":21}")
     submitting = asyncio.create_task(_awaited(application.double, 21))
     await repeated.wait()
