@@ -37,9 +37,6 @@ class Trigger:
     def decode(self, inputs: str) -> dict[str, Any]:
         return self._decoder.decode(inputs)
 
-    def call(self, arguments: dict[str, Any]) -> Any:
-        return self.function(**arguments)
-
     def encode(self, result: Any) -> str | None:
         try:
             return None if result is None else msgspec.json.encode(result).decode()

@@ -133,17 +133,15 @@ class Trigger(Generic[P, R]):
         budget = budgets(self.budget, retries=retries, recoveries=recoveries, timeout=timeout, backoff=backoff)
         return type(self)(self.function, self.client, self.name, budget, request, capture=self.capture, limit=self.limit)
 
-    def decode(self, inputs: str) -> dict[str, Any]:
+    @functools.cached_property
+    def decode(self) -> Callable[[str], dict[str, Any]]:
         """Stored inputs as arguments. Raises ValueError when they no longer fit."""
-        return self.inputs.decode(inputs)
+        return self.inputs.decode  # itself, and no method around it: every attempt calls it
 
-    def call(self, arguments: dict[str, Any]) -> Any:
-        """Call the function; a coroutine for an async one."""
-        return self.function(**arguments)  # type: ignore[call-arg]
-
-    def encode(self, result: Any) -> str | None:
+    @functools.cached_property
+    def encode(self) -> Callable[[Any], str | None]:
         """A returned value as JSON text. Raises InvalidOperation."""
-        return self.result.encode(result)
+        return self.result.encode
 
 
 class PlainTrigger(Trigger[P, R]):

@@ -17,23 +17,19 @@ class Measures:
     """The mean run time of each trigger in seconds, the newest runs weighing most."""
 
     def __init__(self) -> None:
-        self._means: dict[str, float] = {}
-
-    def mean(self, trigger: str) -> float | None:
-        """None until it has run once."""
-        return self._means.get(trigger)
+        self.means: dict[str, float] = {}  # by trigger, once it has run
 
     def add(self, trigger: str, update: StatusUpdate) -> None:
         """Take a run into account, if it ran as long as it wanted."""
         if update.begun is None or update.ended is None or update.outcome not in MEASURED:
             return
         seconds = max(update.ended - update.begun, 0) / SECOND
-        old = self._means.get(trigger)
-        self._means[trigger] = seconds if old is None else old + WEIGHT * (seconds - old)
+        old = self.means.get(trigger)
+        self.means[trigger] = seconds if old is None else old + WEIGHT * (seconds - old)
 
     def fast(self, triggers: Iterable[str]) -> list[str]:
         """Those measured to be fast."""
-        means = self._means
+        means = self.means
         return [trigger for trigger in triggers if means.get(trigger, FAST) < FAST]
 
 

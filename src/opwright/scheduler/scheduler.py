@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from opwright.clock import Clock
-from opwright.model.claim import Claim, Postpone, Verdict, hand_back
+from opwright.model.claim import Claim, End, Postpone, Verdict, hand_back
 from opwright.model.ids import new_id
+from opwright.model.status import OutcomeCode
 from opwright.model.worker import TOUCH, Outcome, Remark, StatusUpdate, Task
 from opwright.scheduler.deadlines import Deadlines
 from opwright.scheduler.holdings import Holdings, Reason
@@ -28,7 +29,8 @@ CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news 
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
 MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
-RETURNED, ENDED = Outcome.RETURNED, Outcome.ENDED  # looking a member up at its class costs as much as judging by it
+# Looking a member up at its class costs as much as judging by it.
+RETURNED, ENDED, SUCCEEDED = Outcome.RETURNED, Outcome.ENDED, OutcomeCode.SUCCEEDED
 
 
 class Scheduler(Service):
@@ -86,11 +88,14 @@ class Scheduler(Service):
 
     def updates(self, updates: list[StatusUpdate]) -> None:
         """What workers report. What comes back unbegun is put back in the order in which it was given."""
-        for update in reversed([one for one in updates if one.outcome is RETURNED]):
-            self._heard(update)
+        if returned := [one for one in updates if one.outcome is RETURNED]:
+            updates = [*reversed(returned), *(one for one in updates if one.outcome is not RETURNED)]
         for update in updates:
-            if update.outcome is not RETURNED:
-                self._heard(update)
+            claim = self.holdings.held(update.operation, update.token)
+            if claim is None:
+                emit("update.stale", operation=update.operation)
+            else:
+                self._judge(claim, update)
         self._give()
         self.wake()
 
@@ -110,13 +115,6 @@ class Scheduler(Service):
         """A slot may have fallen free, or something new is there: place it, and look."""
         self._placing.freed()
         self.news()
-
-    def _heard(self, update: StatusUpdate) -> None:
-        claim = self.holdings.held(update.operation, update.token)
-        if claim is None:
-            emit("update.stale", operation=update.operation)
-        else:
-            self._judge(claim, update)
 
     def room(self) -> None:
         """A worker became ready."""
@@ -283,14 +281,16 @@ class Scheduler(Service):
         """Hand the backlog to the pool while it takes it, and while what lies here is surely still ours."""
         if not self._lease.trusted():
             return
-        place, mean, holdings = self._pool().place, self.measures.mean, self.holdings
-        while holdings.waiting and (claim := holdings.first()) is not None:
-            task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs, claim.answers)
-            if not place(task, mean(claim.trigger)):
-                return
-            holdings.given(claim)
-            if claim.options.timeout is not None:
-                self._deadlines.watch(claim, claim.options.timeout)
+        place, means = self._pool().place, self.measures.means
+        while (line := self.holdings.first_line()) is not None:
+            while line:
+                claim = line[0]
+                task = Task(claim.operation, claim.token, claim.attempt, claim.trigger, claim.inputs, claim.answers)
+                if not place(task, means.get(claim.trigger)):
+                    return
+                line.popleft()
+                if claim.options.timeout is not None:
+                    self._deadlines.watch(claim, claim.options.timeout)
 
     def _return_stale_backlog(self, now: float) -> None:
         """What was claimed ahead is not to lie here while another host may be free."""
@@ -319,24 +319,23 @@ class Scheduler(Service):
         self._ended += 1
         self.measures.add(claim.trigger, update)
         verdict = verdict_on(claim, update, reason, self._rhythm.patience, handing_back=self.handing_back)
-        if update.outcome is not ENDED:
-            self._verdict(claim, verdict)
-            return
-        if update.error is not None:
+        self._verdict(claim, verdict, unsure=update.outcome is ENDED)
+        if update.outcome is ENDED and update.error is not None:
             logger.warning("operation %s (%s), after its end was written: %s", claim.operation, claim.trigger, update.error)
-        self._over(claim)
-        self._settler.add_unsure(claim, verdict)
 
-    def _over(self, claim: Claim) -> None:
+    def _verdict(self, claim: Claim, verdict: Verdict, *, unsure: bool = False) -> None:
         self.holdings.end(claim)
         if claim.options.timeout is not None:
             self._deadlines.forget(claim.operation)
-
-    def _verdict(self, claim: Claim, verdict: Verdict) -> None:
-        self._over(claim)
-        tell(claim, verdict)
-        if isinstance(verdict, Postpone):
-            self._placing.postponed(claim.operation, verdict.delay)
+        if unsure:
+            self._settler.add_unsure(claim, verdict)
+            return
+        if not isinstance(verdict, End):  # asked of the most frequent class: msgspec's structs are slow to say no
+            tell(claim, verdict)
+            if isinstance(verdict, Postpone):
+                self._placing.postponed(claim.operation, verdict.delay)
+        elif verdict.code is not SUCCEEDED:
+            tell(claim, verdict)
         self._settler.add(claim, verdict)
 
     # -- cancel and timeout ------------------------------------------------------------------------------------------

@@ -163,15 +163,15 @@ class Settler(Service):
             stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
             emit("settle.stale", operations=stale)
         self._are_over([claim for claim, _ in batch])  # what was stale is over for this host too
-        if any(isinstance(verdict, Release) for _, verdict in batch):
+        if any(not isinstance(verdict, End) and isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
 
     def _are_over(self, claims: list[Claim]) -> None:
         """Tell of claims that stand no more."""
         self._untold = self._untold or bool(claims)
         self._landed({claim.operation for claim in claims})
-        if any(_touches_others(claim) for claim in claims):
-            self._freed()
+        if any(claim.lane is not None or claim.submitter is not None for claim in claims):
+            self._freed()  # a slot, or it is on its way back
 
     async def _split(self, batch: list[Settlement], error: RowRefused) -> None:
         if len(batch) > 1:
@@ -194,11 +194,6 @@ class Settler(Service):
         one = self._put_off.pop((claim.operation, claim.token), None)
         if one is not None:
             self.add(*one)
-
-
-def _touches_others(claim: Claim) -> bool:
-    """Whether its end frees a slot, or is handed back."""
-    return claim.lane is not None or claim.submitter is not None
 
 
 def _fitting(pending: list[Settlement]) -> int:

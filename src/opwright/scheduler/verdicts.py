@@ -24,6 +24,7 @@ from opwright.scheduler.holdings import Reason
 from opwright.telemetry import logger
 
 INTERRUPTED = frozenset({Outcome.ENDED, Outcome.CANCELLED, Outcome.DIED, Outcome.FAILED})  # what our own stop may have done to it
+DONE, SUCCEEDED = Outcome.DONE, OutcomeCode.SUCCEEDED  # a look at the class costs as much as the verdict
 UNCOMMITTED = "the transaction that held its end was not committed"
 
 
@@ -46,9 +47,9 @@ def verdict_on(
 
     ``reason``: why it was asked to end, if it was. ``handing_back``: what our own stop has interrupted goes back.
     """
+    if update.outcome is DONE:
+        return End(SUCCEEDED, update.result)
     match update.outcome:
-        case Outcome.DONE:
-            return End(OutcomeCode.SUCCEEDED, result=update.result)
         case Outcome.INVALID | Outcome.UNKNOWN:
             return End(OutcomeCode.FAILED, error=update.error)
         case Outcome.RETURNED if reason is not Reason.CANCEL:  # it had not begun, so no time of its own was up

@@ -129,7 +129,7 @@ class Queue:
 
     async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
         """Write verdicts, each kind in one statement; the operations for which it landed."""
-        if any(_has_consequences(claim, verdict) for claim, verdict in settlements):
+        if _consequential(settlements):
             return await self._engine.play(_settle(host, settlements), Lane.SETTLE)
         landed: set[int] = set()
         for name, rows in _rows(settlements):
@@ -229,11 +229,13 @@ class Queue:
         return {row[0] for row in landed}
 
 
-def _has_consequences(claim: Claim, verdict: Verdict) -> bool:
-    """Whether more is to be written than the verdict: a slot falls free, or somebody gets the operation back."""
-    if isinstance(verdict, End):
-        return claim.lane is not None or claim.submitter is not None or verdict.lapsed
-    return isinstance(verdict, Postpone) and (claim.lane is not None or verdict.reason is DelayReason.WAIT)
+def _consequential(settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Those that write more than the verdict: a slot falls free, or somebody gets the operation back."""
+    return [
+        (claim, verdict) for claim, verdict in settlements
+        if (claim.lane is not None or claim.submitter is not None or verdict.lapsed if isinstance(verdict, End)
+            else isinstance(verdict, Postpone) and (claim.lane is not None or verdict.reason is DelayReason.WAIT))
+    ]  # fmt: skip
 
 
 def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
@@ -242,7 +244,7 @@ def _settle(host: int, settlements: Sequence[Settlement]) -> Plan[set[int]]:
     for name, rows in _rows(settlements):
         values: dict[str, object] = {"host": host} if name == "finish" else {}
         landed |= {row[0] for row in (yield call(name, rows=_encode(rows).decode(), **values))}
-    followed = [one for one in settlements if one[0].operation in landed and _has_consequences(*one)]
+    followed = [one for one in _consequential(settlements) if one[0].operation in landed]
     waiting = [claim.operation for claim, verdict in followed if isinstance(verdict, Postpone)]
     if waiting:
         yield call("hasten", rows=_encode(waiting).decode())

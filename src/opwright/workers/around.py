@@ -27,22 +27,22 @@ def checked(function: Around) -> Around:
 
 
 class Surrounded:
-    """The call of a trigger with all of them around it, the first outermost."""
+    """The function of a trigger with all of them around it, the first outermost."""
 
     def __init__(self, inner: TriggerFunction, arounds: tuple[Around, ...]) -> None:
         self._inner = inner
         self._arounds = arounds
 
-    def call(self, arguments: dict[str, Any]) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         """Call the function; a coroutine for an async one."""
         if self._inner.is_async:
             return self._awaited(arguments)
         with self._around():
-            return self._inner.call(arguments)
+            return self._inner.function(**arguments)
 
     async def _awaited(self, arguments: dict[str, Any]) -> Any:
         with self._around():
-            return await self._inner.call(arguments)
+            return await self._inner.function(**arguments)
 
     @contextmanager
     def _around(self) -> Iterator[None]:

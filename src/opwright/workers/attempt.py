@@ -18,6 +18,7 @@ from opwright.workers.drive import Suspended
 from opwright.workers.failure import failure_text
 from opwright.workers.runner import Around, TriggerFunction
 
+DONE = Outcome.DONE  # looking a member up at its class costs as much as making an update
 LONGEST_TEXT = 15 * 1024 * 1024  # characters of inputs or result; as UTF-8 at most 60 MiB, which a frame can hold
 
 _now = SystemClock().now
@@ -61,13 +62,13 @@ class Attempt:
         running.set(self)
         if function.capture:
             self.current.capture()
-        call = Surrounded(function, self.arounds).call if self.arounds else function.call
+        call = Surrounded(function, self.arounds) if self.arounds else function.function
         try:
             try:
                 self.exposed = not function.is_async
                 if self.asked:
                     raise OperationCancelled("asked to stop before it began")
-                result = call(arguments)
+                result = call(**arguments)
                 if function.is_async:
                     result = await result
             finally:
@@ -96,7 +97,8 @@ class Attempt:
             return self.ended(Outcome.INVALID, f"the result of {function.name} cannot be stored: {_told(error)}")
         if text is not None and len(text) > LONGEST_TEXT:
             return self.ended(Outcome.INVALID, f"the result of {function.name} cannot be stored: {_size(text)}")
-        return StatusUpdate(self.task.operation, self.task.token, Outcome.DONE, text, None, self.begun, _now())
+        task = self.task
+        return StatusUpdate(task.operation, task.token, DONE, text, None, self.begun, _now())
 
     def failed(self, error: BaseException) -> StatusUpdate:
         """What the trigger raised: a wish of its own, a cancellation if it was asked for, else a failure."""
@@ -122,8 +124,7 @@ class Attempt:
 
         Where its end is committed already, that stands, whatever came afterwards.
         """
-        current = self._current
-        if current is not None:
+        if (current := self._current) is not None:
             current.close()
         self.say = ignore
         if current is None or not current.over:

@@ -11,7 +11,7 @@ from opwright.model.worker import Outcome, Remark, StatusUpdate, Task, Worker, W
 from opwright.telemetry import emit, logger
 from opwright.workers.attempt import Attempt
 from opwright.workers.current import ignore
-from opwright.workers.pool import OnRemarks, OnRoom, OnUpdates, Running, may_wait, returned
+from opwright.workers.pool import FAST, OnRemarks, OnRoom, OnUpdates, Running, returned
 from opwright.workers.runner import Runner
 from opwright.workers.slots import Slot, Slots
 
@@ -86,13 +86,16 @@ class InlinePool:
     # ---------------------------------------------------------------------------------------------------- work
 
     def free(self) -> int:
-        return max(self._count - self._slots.busy - self._slots.waiting, 0) if self._taking else 0
+        return max(self._count - self._slots.busy - len(self._slots.queue), 0) if self._taking else 0
 
     def place(self, task: Task, expected: float | None) -> bool:
-        waiting = self._slots.busy + self._slots.waiting - self._count
-        if not self._taking or (waiting >= 0 and (waiting >= self._most_ahead or not may_wait(expected))):
+        slots = self._slots
+        waiting = slots.busy + len(slots.queue) - self._count
+        if not self._taking or (waiting >= 0 and (waiting >= self._most_ahead or expected is None or expected >= FAST)):
             return False
-        self._slots.add(task)
+        slots.queue.append(task)
+        if not slots.hunting:
+            slots.stir()
         return True
 
     def cancel(self, operation: int, token: int, kill_after: float) -> None:

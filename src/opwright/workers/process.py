@@ -118,7 +118,7 @@ class _Worker:
         slots = self._slots
         if slots is None:
             return 0
-        return slots.begun if slots.busy or slots.waiting else None
+        return slots.begun if slots.busy or slots.queue else None
 
     # ----------------------------------------------------------------------------------- in the main thread
 

@@ -24,14 +24,17 @@ class TriggerFunction(Protocol):
     def capture(self) -> bool:
         """Whether what it prints and logs goes into the log of its operation too."""
 
-    def decode(self, inputs: str) -> dict[str, Any]:
-        """The arguments that the JSON text holds. Raises ValueError (msgspec's errors are) when it no longer fits."""
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What is called. An async one returns its coroutine, not yet begun."""
 
-    def call(self, arguments: dict[str, Any]) -> Any:
-        """Call the function. For an async one this returns its coroutine, not yet begun."""
+    @property
+    def decode(self) -> Callable[[str], dict[str, Any]]:
+        """The arguments that a JSON text holds. Raises ValueError (msgspec's errors are) when it no longer fits."""
 
-    def encode(self, result: Any) -> str | None:
-        """The result as JSON text. Raises InvalidOperation when it cannot be stored."""
+    @property
+    def encode(self) -> Callable[[Any], str | None]:
+        """A result as JSON text. Raises InvalidOperation when it cannot be stored."""
 
 
 class Runner(Protocol):

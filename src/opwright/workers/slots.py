@@ -72,9 +72,10 @@ class Slots:
         self._remark = remark
         self._interrupt = interrupt
         self._threads = ThreadPoolExecutor(count, "opwright-slot")  # makes no thread before it is used
-        self._queue: deque[Task] = deque()
+        self.queue: deque[Task] = deque()  # what has not begun
+        self.hunting = False
         self._resting: list[asyncio.Future[None]] = []
-        self._hunting = self._closing = False
+        self._closing = False
         self._lock = Lock()
 
     def start(self) -> None:
@@ -98,20 +99,9 @@ class Slots:
 
     # ------------------------------------------------------------------------------------------- the queue
 
-    @property
-    def waiting(self) -> int:
-        """How many tasks have not begun."""
-        return len(self._queue)
-
-    def add(self, task: Task) -> None:
-        """Queue one task, from within the loop."""
-        self._queue.append(task)
-        if not self._hunting:
-            self.stir()
-
     def put(self, tasks: Sequence[Task]) -> None:
         """Queue tasks, from any thread."""
-        self._queue.extend(tasks)
+        self.queue.extend(tasks)
         if get_ident() == self._thread:
             self.stir()
         else:
@@ -120,14 +110,14 @@ class Slots:
     def take_back(self) -> list[Task]:
         """Take everything that has not begun, in order."""
         with self._lock:
-            tasks = list(self._queue)
-            self._queue.clear()
+            tasks = list(self.queue)
+            self.queue.clear()
         return tasks
 
     def stir(self) -> None:
         """Let one resting slot hunt if there is something for it; it will wake the next when it suspends."""
-        if self._queue and self._resting and not self._hunting:
-            self._hunting = True
+        if self.queue and self._resting and not self.hunting:
+            self.hunting = True
             self._resting.pop().set_result(None)
 
     # ------------------------------------------------------------------------------------------- cancelling
@@ -135,9 +125,9 @@ class Slots:
     def cancel(self, operation: int, token: int) -> Task | None:
         """Ask an operation to stop if it runs. If it has not begun it is taken back and returned."""
         with self._lock:
-            for task in self._queue:
+            for task in self.queue:
                 if task.operation == operation and task.token == token:
-                    self._queue.remove(task)
+                    self.queue.remove(task)
                     return task
             for slot in self.slots:
                 attempt = slot.attempt
@@ -190,7 +180,7 @@ class Slots:
         assert own is not None  # noqa: S101 - this is a task
         count, turned = 0, _now()
         while not self._closing and not own.cancelling():
-            if not self._queue:
+            if not self.queue:
                 await self._rest()
                 count, turned = 0, _now()
             elif count >= TURN or slot.touched - turned > LONGEST_TURN:
@@ -205,10 +195,11 @@ class Slots:
 
     def _begin(self, slot: Slot) -> Attempt | None:
         with self._lock:  # a cancel from another thread finds a task either in the queue or in a slot
-            if not self._queue:
+            if not self.queue:
                 return None  # another thread was first
-            slot.attempt = attempt = Attempt(self._queue.popleft(), self._remark, self._arounds)
-        self.marks[slot.number - 1] = attempt.task.operation
+            task = self.queue.popleft()
+            slot.attempt = attempt = Attempt(task, self._remark, self._arounds)
+        self.marks[slot.number - 1] = task.operation
         self.busy += 1
         self.begun += 1
         return attempt
@@ -228,7 +219,7 @@ class Slots:
 
     async def _awaited(self, attempt: Attempt, rest: Awaitable[Ending]) -> StatusUpdate:
         """Its end; meanwhile another slot hunts."""
-        self._hunting = False
+        self.hunting = False
         self.stir()
         try:
             update = await rest
@@ -246,7 +237,7 @@ class Slots:
         self.marks[slot.number - 1] = 0
 
     async def _rest(self) -> None:
-        self._hunting = False
+        self.hunting = False
         rest = self._loop.create_future()
         self._resting.append(rest)
         try:
