@@ -17,6 +17,7 @@ from opwright.clock import Clock
 from opwright.errors import StoreUnavailable
 from opwright.store.engine import Lane, Plan, Rows, call
 from opwright.store.migrations import migrations, missing
+from opwright.store.promptness import promptly
 from opwright.store.sqlite_file import connect, local_path, patiently, run_plan, translate
 from opwright.store.statements import SQLITE, load
 
@@ -226,8 +227,9 @@ class SqliteEngine:
         if thread is None:
             raise StoreUnavailable(f"{self.path} is not open: use `async with ops:` or start a host")
         future: asyncio.Future[T] = self.loop.create_future()
-        thread.jobs.put(_Job(work, future))
-        return await future
+        with promptly:
+            thread.jobs.put(_Job(work, future))
+            return await future
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
