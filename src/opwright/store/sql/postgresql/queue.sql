@@ -1,6 +1,7 @@
 -- name: claim
 -- Take the first rows of a queue that this host's triggers can run. The shared advisory lock is the gate: whoever changes the
 -- gate takes the exclusive form. ids are picked with = any (array (…)), never joined, or the planner scans all of `ready`.
+-- Requests and waits are looked for once, and row by row only where there are any.
 with picked as materialized (
   delete from opwright.ready where ctid = any (array(
     select ctid from opwright.ready
@@ -14,9 +15,11 @@ held as (
   insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
   select operation, :token, :host, errors, deaths, cast(:ahead as boolean) from picked)
 select o.id, p.rank, p.errors, p.deaths, o.trigger, o.inputs, o.options, o.key,
-  exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked,
+  (select exists (select from opwright.cancel_requests))
+    and exists (select 1 from opwright.cancel_requests x where x.operation = o.id) as asked,
   o.submitter, o.lane, o.period is not null as paced,
-  (select cast(json_build_array(w.lapsed, w.answers) as text) from opwright.waits w where w.operation = o.id) as waits
+  case when (select exists (select from opwright.waits)) then (
+    select cast(json_build_array(w.lapsed, w.answers) as text) from opwright.waits w where w.operation = o.id) end as waits
 from picked p cross join lateral (
   select id, trigger, inputs, options, key, submitter, lane, period
   from opwright.operations where id = p.operation offset 0) o
