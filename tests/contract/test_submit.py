@@ -8,6 +8,7 @@ from opwright.clock import SECOND, TurnedClock
 from opwright.errors import DuplicateRow
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation
+from opwright.model.run import Run
 from opwright.model.status import Status
 from opwright.store.store import Store
 from tests.contract.kit import Member, OpenStore, ids, operation, places, query, status, submit
@@ -166,13 +167,14 @@ async def test_inputs_come_back_byte_for_byte(store: Store, host: Member, inputs
     assert (await store.operations.get(new.id)).inputs == inputs
 
 
-async def test_inputs_of_a_run_come_back_byte_for_byte(store: Store, host: Member) -> None:
-    """The same where they travel together, because the operations differ in nothing else."""
-    first = new_id()
-    run = [operation(identifier=first + place, inputs=inputs) for place, inputs in enumerate(ODD_INPUTS)]
+@pytest.mark.parametrize("broken", [False, True], ids=["lines", "with a line break"])
+async def test_inputs_of_a_run_come_back_byte_for_byte(store: Store, host: Member, *, broken: bool) -> None:
+    """The same where they travel together, because the operations differ in nothing else; also those that are deep."""
+    inputs = [*(one for one in ODD_INPUTS if broken or "\n" not in one), "[" * 3000 + "]" * 3000]
+    run = Run(operation(inputs=inputs[0]), inputs)
     await store.operations.submit(run)
-    assert [claim.inputs for claim in await host.claim()] == ODD_INPUTS
-    assert [(await store.operations.get(one.id)).inputs for one in run] == ODD_INPUTS
+    assert [claim.inputs for claim in await host.claim()] == inputs
+    assert [(await store.operations.get(one)).inputs for one in run.ids] == inputs
 
 
 @pytest.mark.parametrize("of_all", [True, False])
@@ -188,7 +190,9 @@ async def test_sent_together_or_one_by_one_the_rows_are_the_same(store: Store, c
                 setattr(one, name, value)
         return new
 
-    await store.operations.submit(run())
+    drafts = run()
+    alike = of_all and drafts[0].at_once
+    await store.operations.submit(Run(drafts[0], [one.inputs for one in drafts]) if alike else drafts)
     together = await emptied(store)
     for one in run():
         await store.operations.submit([one])

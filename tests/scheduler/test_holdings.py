@@ -14,10 +14,15 @@ def claim(operation: int, rank: int = 0, token: int = 7) -> Claim:
 def given_away(holdings: Holdings) -> list[int]:
     """Give everything that waits to workers; in which order."""
     order = []
-    while (first := holdings.first()) is not None:
-        holdings.given(first)
-        order.append(first.operation)
+    while (line := holdings.first_line()) is not None:
+        order.append(line.popleft().operation)
     return order
+
+
+def give_one(holdings: Holdings) -> None:
+    line = holdings.first_line()
+    assert line is not None
+    line.popleft()
 
 
 def test_claims_are_given_away_in_claim_order() -> None:
@@ -43,7 +48,7 @@ def test_what_was_put_back_leads_its_line() -> None:
     holdings = Holdings()
     first, second, urgent = claim(1), claim(2), claim(3, rank=-1)
     holdings.take([first, second])
-    holdings.given(first)
+    give_one(holdings)
     holdings.put_back(first)
     holdings.take([urgent])
     assert holdings.waiting == 3
@@ -77,9 +82,9 @@ def test_draining_empties_the_backlog_and_keeps_the_claims() -> None:
     holdings = Holdings()
     running = claim(1, rank=-5)
     holdings.take([running, claim(2, rank=1), claim(3)])
-    holdings.given(running)
+    give_one(holdings)
     assert [each.operation for each in holdings.drain()] == [3, 2]
-    assert (holdings.waiting, len(holdings), holdings.first()) == (0, 3, None)
+    assert (holdings.waiting, len(holdings), holdings.first_line()) == (0, 3, None)
     assert holdings.drain() == []
 
 
@@ -89,7 +94,7 @@ def test_an_end_forgets_why_it_was_asked(how: str) -> None:
     holdings = Holdings()
     held = claim(1)
     holdings.take([held])
-    holdings.given(held)
+    give_one(holdings)
     holdings.asked[1] = Reason.CANCEL
     if how == "end":
         holdings.end(held)

@@ -286,8 +286,9 @@ async def test_fast_triggers_are_claimed_ahead(store: Store, clock: TurnedClock)
     """``auto``: more than the free workers, for a trigger that was measured to be fast; people read those as PENDING."""
     host = await ahead_bench(store, clock)
     assert host.scheduler.holdings.waiting > 0
-    waiting = host.scheduler.holdings.first()
-    assert waiting is not None
+    line = host.scheduler.holdings.first_line()
+    assert line is not None
+    waiting = line[0]
     assert any(ahead for _, _, _, ahead in host.queue.claims)
     assert await status(store, waiting.operation) is Status.PENDING
 
@@ -563,8 +564,9 @@ async def test_a_result_that_was_faster_than_the_cancel_counts(store: Store, clo
 async def test_what_waits_is_cancelled_without_having_run(store: Store, clock: TurnedClock) -> None:
     """Claimed ahead and cancelled: no worker ever hears of it."""
     host = await ahead_bench(store, clock)
-    waiting = host.scheduler.holdings.first()
-    assert waiting is not None
+    line = host.scheduler.holdings.first_line()
+    assert line is not None
+    waiting = line[0]
     await host.cancel(waiting.operation)
     await host.settler.run_once()
     assert await status(store, waiting.operation) is Status.CANCELLED

@@ -12,7 +12,7 @@ from opwright.errors import OperationNotFound
 from opwright.model.operation import NewOperation
 from opwright.model.status import Status
 from opwright.operations.client import Client
-from opwright.operations.draft import drafts
+from opwright.operations.draft import draft
 from opwright.operations.payload import plain_value
 from opwright.operations.queue import Queue
 from opwright.operations.registry import Registry
@@ -94,8 +94,7 @@ class Operator(Admin):
         old = await self._store.operations.get(operation)
         trigger = registry.get(old.trigger)
         text = changed_inputs(trigger, old.inputs, pairs, document)
-        (draft,) = drafts(trigger, [text], Request(queue=old.queue, priority=old.priority), self.client.limits)
-        return draft
+        return draft(trigger, text, Request(queue=old.queue, priority=old.priority), self.client.limits)
 
     async def retried(self) -> set[int]:
         """Every operation that has been submitted once more."""

@@ -45,6 +45,11 @@ class NewOperation(msgspec.Struct, omit_defaults=True):
     despite: bool | None = msgspec.field(name="x", default=None)
     held: bool | None = msgspec.field(name="h", default=None)
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it is ready as soon as it is committed."""
+        return self.due is None and self.wait is None and not self.held
+
     def __post_init__(self) -> None:
         """What has a lane or follows others is held: it is not ready at once."""
         if self.lane is not None or self.after:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -13,8 +13,9 @@ from opwright.clock import Clock
 from opwright.errors import DuplicateRow, InvalidOperation
 from opwright.model.limit import Limit
 from opwright.model.operation import NewOperation
+from opwright.model.run import ids_of
 from opwright.operations.call import Call
-from opwright.operations.draft import drafts, redraw
+from opwright.operations.draft import draft, drafts, redraw
 from opwright.operations.handle import Batch, Handle
 from opwright.operations.keeping import Kept, kept_submits
 from opwright.operations.portal import in_portal, portal
@@ -131,7 +132,7 @@ class Client:
 
     def submit(self, trigger: Trigger[Any, R], inputs: str, request: Request) -> Call[Handle[R]]:
         """One operation of a trigger."""
-        (operation,) = drafts(trigger, [inputs], request, self.limits)
+        operation = draft(trigger, inputs, request, self.limits)
         kept = kept_submits(self) if operation.key is None else None
         on = self._connection(request, or_kept=kept is not None)
         if on is not None:
@@ -146,9 +147,9 @@ class Client:
         """Many operations of a trigger, all or none; ``then`` one of another trigger, with its inputs, that follows them."""
         if request.key is not None:
             raise InvalidOperation("key: a key names one operation; submit with keys one by one", field="key")
-        operations = drafts(trigger, inputs, request, self.limits)
+        operations = drafts(trigger, inputs, request, self.limits) if inputs else []
         if then is not None:
-            operations += self._follower(operations, *then)
+            operations = [*operations, self._follower(operations, *then)]
         if not operations:
             nothing: Batch[R] = Batch([])
             return Call("submit_many()", lambda: _soon(lambda: nothing), lambda: nothing)
@@ -161,14 +162,14 @@ class Client:
             return self._keep(kept, operations, self._batch(trigger, operations, then))
         return self.asking(f"{trigger.name}.submit_many()", lambda: self._submit_many(trigger, operations, then))
 
-    def _follower(self, operations: list[NewOperation], then: Trigger[Any, Any], inputs: str) -> list[NewOperation]:
+    def _follower(self, operations: Sequence[NewOperation], then: Trigger[Any, Any], inputs: str) -> NewOperation:
         request = replace(then.request, after=tuple(operation.id for operation in operations) or None)
-        return drafts(then, [inputs], request, self.limits)
+        return draft(then, inputs, request, self.limits)
 
     def _batch(
-        self, trigger: Trigger[Any, R], operations: list[NewOperation], then: tuple[Trigger[Any, Any], str] | None
+        self, trigger: Trigger[Any, R], operations: Sequence[NewOperation], then: tuple[Trigger[Any, Any], str] | None
     ) -> Batch[R]:
-        handles = [Handle(self, operation.id, trigger) for operation in operations]
+        handles = [Handle(self, identifier, trigger) for identifier in ids_of(operations)]
         return Batch(handles) if then is None else Batch(handles[:-1], Handle(self, operations[-1].id, then[0]))
 
     def _connection(self, request: Request, *, or_kept: bool) -> object | None:
@@ -178,20 +179,21 @@ class Client:
 
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
         if operation.key is None:
-            (identifier,) = await self._write([operation])
+            await self._write([operation])
+            identifier = operation.id
         else:
             identifier = await (await self.store()).operations.submit_keyed(operation, request.on_conflict)
         self.wake()
         return Handle(self, identifier, trigger)
 
     async def _submit_many(
-        self, trigger: Trigger[Any, R], operations: list[NewOperation], then: tuple[Trigger[Any, Any], str] | None
+        self, trigger: Trigger[Any, R], operations: Sequence[NewOperation], then: tuple[Trigger[Any, Any], str] | None
     ) -> Batch[R]:
         await self._write(operations)
         self.wake()
         return self._batch(trigger, operations, then)
 
-    def _keep(self, kept: Kept, operations: list[NewOperation], answer: T) -> Call[T]:
+    def _keep(self, kept: Kept, operations: Sequence[NewOperation], answer: T) -> Call[T]:
         """Keep drafts for the transaction that ends the running operation, unless that is being written when they come."""
 
         async def keep() -> T:
@@ -204,15 +206,14 @@ class Client:
 
         return Call("submit()", keep)
 
-    async def _write(self, operations: list[NewOperation]) -> list[int]:
-        """Write operations without a key; their ids. Another process may have drawn the same ids: then once more with others."""
+    async def _write(self, operations: Sequence[NewOperation]) -> None:
+        """Write operations without a key. Another process may have drawn the same ids: then once more with others."""
         gateway = (await self.store()).operations
         try:
             await gateway.submit(operations)
         except DuplicateRow:
             redraw(operations)
             await gateway.submit(operations)
-        return [operation.id for operation in operations]
 
     def _join(self, on: object, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""

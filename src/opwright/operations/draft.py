@@ -10,34 +10,49 @@ from opwright.errors import InvalidOperation
 from opwright.model.ids import new_ids
 from opwright.model.limit import Limit
 from opwright.model.operation import NewOperation
+from opwright.model.run import Run
 from opwright.operations.keeping import operation_of
 from opwright.operations.request import Request
 from opwright.operations.trigger import Trigger
 
 
+def draft(trigger: Trigger[Any, Any], inputs: str, request: Request, limits: Mapping[str, Limit]) -> NewOperation:
+    """A new operation. ``limits`` are those of queues. Raises InvalidOperation."""
+    limit, owner = _limit(trigger, request.queue, limits)
+    operation = _draft(trigger, new_ids(1)[0], inputs, request)
+    if limit is not None:
+        _bind(operation, limit, owner, trigger)
+    return operation
+
+
 def drafts(
     trigger: Trigger[Any, Any], inputs: Sequence[str], request: Request, limits: Mapping[str, Limit]
-) -> list[NewOperation]:
-    """One new operation for each text of inputs. ``limits`` are those of queues. Raises InvalidOperation."""
-    current = operation_of(trigger.client)
-    parent = None if current is None else current.id
+) -> Sequence[NewOperation]:
+    """One new operation for each text of inputs, of which there is at least one. Raises InvalidOperation."""
     limit, owner = _limit(trigger, request.queue, limits)
-    operations = [
-        NewOperation(
-            id=identifier, trigger=trigger.name, queue=request.queue, inputs=text, priority=request.priority,
-            options=trigger.options_text, submitter=request.submitter, due=request.due, wait=request.wait, key=request.key,
-            parent=parent, after=request.after, despite=request.despite,
-        )
-        for identifier, text in zip(new_ids(len(inputs)), inputs, strict=True)
-    ]  # fmt: skip
-    if limit is not None:
-        for operation in operations:
-            _bind(operation, limit, owner, trigger)
+    run = Run(_draft(trigger, new_ids(len(inputs))[0], inputs[0], request), inputs)
+    if limit is None:
+        return run if run.first.at_once else list(run)
+    operations = list(run)
+    for operation in operations:
+        _bind(operation, limit, owner, trigger)
     return operations
+
+
+def _draft(trigger: Trigger[Any, Any], identifier: int, inputs: str, request: Request) -> NewOperation:
+    current = operation_of(trigger.client)
+    return NewOperation(
+        id=identifier, trigger=trigger.name, queue=request.queue, inputs=inputs, priority=request.priority,
+        options=trigger.options_text, submitter=request.submitter, due=request.due, wait=request.wait, key=request.key,
+        parent=None if current is None else current.id, after=request.after, despite=request.despite,
+    )  # fmt: skip
 
 
 def redraw(operations: Sequence[NewOperation]) -> None:
     """Give drafts other ids, because another process has drawn the same. Those among them that follow others go on doing so."""
+    if isinstance(operations, Run):
+        operations.first.id = new_ids(len(operations))[0]
+        return
     fresh = dict(zip((operation.id for operation in operations), new_ids(len(operations)), strict=True))
     for operation in operations:
         operation.id = fresh[operation.id]

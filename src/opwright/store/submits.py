@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +11,7 @@ from opwright.errors import AlreadyRetried, DuplicateRow, InvalidOperation, KeyT
 from opwright.model.claim import NoteKind
 from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation, OnConflict
+from opwright.model.run import Run
 from opwright.model.submitter import hand_back_of
 from opwright.store.engine import Call, Plan, call
 
@@ -19,49 +19,34 @@ _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 MOST_TRIES = 3
 MOST_LOOKS = 10
-_shared = attrgetter(
-    "trigger", "queue", "priority", "options", "submitter", "retry_of", "due", "wait", "key", "parent", "held"
-)  # all that a new operation has beside its id and inputs; what is not held has no lane and follows nothing
 
 
 def is_plain(operations: Sequence[NewOperation]) -> bool:
     """Whether one statement writes them all: none of them is held."""
-    return not any(operation.held for operation in operations)
+    return isinstance(operations, Run) or not any(operation.held for operation in operations)
 
 
 def submit(operations: Sequence[NewOperation]) -> Plan[None]:
     """Write operations that have no key: one statement, however many, and another one if some of them are held."""
-    if len(operations) == 1 and operations[0].due is None and operations[0].wait is None and not operations[0].held:
-        (one,) = operations
+    if len(operations) == 1 and (one := operations[0]).at_once:
         yield call(
             "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
             inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
         )  # fmt: skip
         return
-    if len(operations) > 1 and _is_run(operations):
-        yield _submit_run(operations)
+    if isinstance(operations, Run) and (lines := operations.lines()) is not None:
+        yield _submit_run(operations.first, lines)
         return
-    yield call("submit", rows=_encode(operations).decode())
+    yield call("submit", rows=_encode(list(operations)).decode())
     if held := [operation for operation in operations if operation.held]:
         yield call("submit_bound", rows=_encode(held).decode())
 
 
-def _is_run(operations: Sequence[NewOperation]) -> bool:
-    """Whether all are ready at once and differ in nothing but consecutive ids and inputs, as those of one ``submit_many`` do."""
-    first, shared = operations[0], _shared(operations[0])
-    if first.due is not None or first.wait is not None or first.held or first.key is not None:
-        return False
-    ids = [one.id for one in operations]
-    return ids == list(range(first.id, first.id + len(ids))) and all(map(shared.__eq__, map(_shared, operations)))
-
-
-def _submit_run(operations: Sequence[NewOperation]) -> Call:
-    """What they share travels once."""
-    one = operations[0]
+def _submit_run(one: NewOperation, lines: str) -> Call:
+    """What they share travels once, their inputs as lines of one text: the driver looks twice at each member of an array."""
     return call(
-        "submit_run", first=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
-        options=one.options, submitter=one.submitter, parent=one.parent,
-        inputs=[operation.inputs for operation in operations],
+        "submit_run", first=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger,
+        queue=one.queue, options=one.options, submitter=one.submitter, parent=one.parent, inputs=lines,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as 
 with shared as materialized (select {now} as now, cast(:options as json) as options),
 given as materialized (
   select :first + place - 1 as id, cast(inputs as json) as inputs
-  from unnest(cast(:inputs as text[])) with ordinality as g (inputs, place)),
+  from string_to_table(:inputs, chr(10)) with ordinality as g (inputs, place)),
 kept as (
   insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
   select id, now, cast(:origin as bigint), cast(:priority as smallint), cast(:trigger as text), cast(:queue as text), inputs,
