@@ -57,6 +57,10 @@ from opwright.operations.handle import Batch, Handle, Update
 from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
 from opwright.settings import Settings
+from opwright.watch.file_system_log import FileSystemDbLogWatcher
+from opwright.watch.log_watcher import DbLogWatcher, NoDbLogWatcher
+from opwright.watch.postgresql_log import PostgreSqlDbLogWatcher
+from opwright.watch.redis_log import RedisDbLogWatcher
 from opwright.workers.current import Current
 
 __all__ = [
@@ -73,7 +77,9 @@ __all__ = [
     "ComputedFunction",
     "ConfigurationError",
     "Current",
+    "DbLogWatcher",
     "ExtraMissing",
+    "FileSystemDbLogWatcher",
     "HandedBack",
     "Handle",
     "Host",
@@ -90,6 +96,7 @@ __all__ = [
     "LogEntry",
     "NestedEntry",
     "NestedOperationLogger",
+    "NoDbLogWatcher",
     "NotInOperation",
     "Operation",
     "OperationCancelled",
@@ -100,6 +107,8 @@ __all__ = [
     "OperationTimeout",
     "Opwright",
     "OpwrightError",
+    "PostgreSqlDbLogWatcher",
+    "RedisDbLogWatcher",
     "SchemaTooNew",
     "SchemaTooOld",
     "Settings",
