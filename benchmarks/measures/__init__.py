@@ -11,6 +11,7 @@ from benchmarks.measures import (
     idle,
     pickup,
     single_submit,
+    watchers,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "idle",
     "pickup",
     "single_submit",
+    "watchers",
 ]
