@@ -9,13 +9,11 @@ import asyncpg
 import pytest_asyncio
 
 from opwright.clock import SECOND, TurnedClock
-from opwright.model.log_entry import LogEntry
-from opwright.store import log as logs
 from opwright.store.engine import Lane
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import promptly, until
-from tests.contract.log_kit import entry, read, write
+from tests.contract.log_kit import entry, put, read, write
 
 HOLD = """
 create function public.hold() returns trigger language plpgsql as $$
@@ -42,13 +40,6 @@ async def writer(logged: Store) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(logged.engine.url)
     yield connection
     connection.terminate()
-
-
-async def put(connection: Any, store: Store, one: LogEntry) -> None:
-    """Write an entry on a connection, in the transaction that is open there."""
-    (step,) = logs.append(one)
-    part = store.engine.statements[step.name].parts[0]
-    await connection.fetch(part.sql, *part.arguments(store.engine.values(step.values)))
 
 
 async def test_what_is_committed_later_with_an_earlier_position_is_read(logged: Store, writer: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeV
 
 from opwright.app.database import client_for
 from opwright.app.host import Host
+from opwright.app.log_reading import LogReading
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
 from opwright.commands.command import Command
@@ -20,7 +21,9 @@ from opwright.computed.caches import MAX_ENTRIES, Caches
 from opwright.computed.function import ComputedFunction, computed_function
 from opwright.computed.invalidation import Invalidation
 from opwright.errors import ConfigurationError, InvalidOperation
+from opwright.log.reader import LogStatus
 from opwright.model.limit import Limit
+from opwright.model.log_entry import LogEntry
 from opwright.model.options import Backoff, Options
 from opwright.model.submitter import hand_back_trigger
 from opwright.operations.call import Call
@@ -31,6 +34,7 @@ from opwright.operations.request import Request
 from opwright.operations.submitter import Submitter, hand_back
 from opwright.operations.trigger import AsyncTrigger, PlainTrigger, Trigger, budgets
 from opwright.settings import Overrides, look_up, resolve
+from opwright.watch.log_watcher import NoDbLogWatcher
 from opwright.workers.runner import Around
 
 P = ParamSpec("P")
@@ -110,6 +114,7 @@ class Opwright:
         self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
         self.commander = Commander(self.client)
+        self.reading = LogReading(self.client, self.commander, self._computed, lambda _, origin: NoDbLogWatcher(origin))
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 
@@ -118,9 +123,11 @@ class Opwright:
 
     async def __aenter__(self) -> Self:
         await self.client.retain()
+        await self.reading.enter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.reading.leave()
         await self.client.release()
 
     @overload
@@ -305,7 +312,19 @@ class Opwright:
 
     def invalidate_all(self) -> Invalidation:
         """Invalidate every value of every computed function."""
-        return self._computed.everywhere(lambda cache: cache.invalidate_where(lambda _: True))
+        return self._computed.invalidate_all()
+
+    async def caught_up(self, entry: LogEntry | int, timeout: float = 10.0) -> None:
+        """Wait until this process has read the log up to a committed command (its entry, or the id of its operation).
+
+        Then what it invalidates is invalidated here too, unless that failed and was given up. Raises TimeoutError after so many
+        seconds, InvalidOperation where the application is not open.
+        """
+        await self.reading.caught_up(entry, timeout)
+
+    def log_status(self) -> LogStatus:
+        """How far this process has read the log of commands."""
+        return self.reading.status()
 
     def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
         """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""
@@ -324,7 +343,7 @@ class Opwright:
 
     def host(self, **settings: Unpack[Overrides]) -> Host:
         """A host of this application, to be entered (``async with``) or run. Raises ConfigurationError."""
-        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target)
+        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target, reading=self.reading)
 
     def target(self) -> Target:
         """Where worker processes import this application from. Raises ConfigurationError when they cannot."""

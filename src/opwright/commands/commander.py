@@ -33,7 +33,7 @@ class Commander:
         self._origin = Origin()
         self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
         self.invalidation = InvalidatingCommandCompletionHandler(self.registry.find)
-        self.notifier.listen(self._complete)
+        self.notifier.attach(self._complete)
         self._install(NestedOperationLogger(), object)
         self._install(InMemoryOperationScopeProvider(self.notifier), object)
         self._install(self.invalidation, Completion)

@@ -51,5 +51,5 @@ class InMemoryOperationScopeProvider(ScopeProvider):
 
     async def _complete(self, scope: OperationScope) -> None:
         if scope.entry is not None:
-            await self._notifier.notify(scope.entry)
+            await self._notifier.notify(scope.entry, durable=not scope.is_transient)
         await scope.complete()
