@@ -12,6 +12,8 @@ from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext
+from opwright.commands.db_scope import DbOperationScope
+from opwright.commands.db_scope_provider import DbOperationScopeProvider
 from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -38,6 +40,7 @@ from opwright.errors import (
     OpwrightError,
     SchemaTooNew,
     SchemaTooOld,
+    ScopeExpired,
     StaleClaim,
     StoreBusy,
     StoreError,
@@ -73,6 +76,8 @@ __all__ = [
     "ComputedFunction",
     "ConfigurationError",
     "Current",
+    "DbOperationScope",
+    "DbOperationScopeProvider",
     "ExtraMissing",
     "HandedBack",
     "Handle",
@@ -102,6 +107,7 @@ __all__ = [
     "OpwrightError",
     "SchemaTooNew",
     "SchemaTooOld",
+    "ScopeExpired",
     "Settings",
     "StaleClaim",
     "Status",

@@ -13,7 +13,7 @@ from opwright.app.host import Host
 from opwright.app.log_reading import LogReading
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
-from opwright.commands.command import Command
+from opwright.commands.command import RETRIES, Command
 from opwright.commands.commander import Commander
 from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import FilterFunction, Step, own_filter
@@ -222,21 +222,23 @@ class Opwright:
     def command(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def command(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def command(  # type: ignore[misc] # mypy wants each keyword spelt twice
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as the one handler of the type that its first parameter is annotated with.
 
         It may also ask for ``scope: OperationScope`` and ``context: CommandContext``. It is a trigger too, under the same
         ``name`` (the function's own), so that the command can be submitted; its result travels as JSON then. ``durable=False``: a
-        transient scope will do.
+        transient scope will do. ``retries``: how often the whole command may be run again, with the same id, because of a
+        serialization failure, a deadlock, a lost connection or a busy SQLite file. What it writes in its scope happens once;
+        other effects may be repeated.
         Raises ConfigurationError when the signature does not fit, or the type or the name has a handler already.
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add(command)
             command.trigger = self._register(command.triggered(self.call), {"name": command.name})
             return command
@@ -247,10 +249,10 @@ class Opwright:
     def broadcast_handler(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def broadcast_handler(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def broadcast_handler(  # type: ignore[misc] # the same
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as one of any number of handlers of a type; otherwise as ``command``.
 
@@ -260,7 +262,7 @@ class Opwright:
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add_broadcast(command)
             return command
 

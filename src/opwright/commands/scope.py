@@ -54,6 +54,12 @@ class OperationScope(ABC):
         """Call a function, synchronous or not, if and when it was committed; otherwise as ``on_completion``."""
         self.on_completion(lambda committed: function() if committed else None)
 
+    async def connection(self) -> Any:
+        """The connection in whose transaction the effects belong. Raises InvalidOperation where the scope is transient."""
+        raise InvalidOperation(
+            "the operation scope is transient: it has no transaction; register the command as durable", field="scope"
+        )
+
     @abstractmethod
     async def commit(self) -> None:
         """Make the effects last, together with ``make_entry()``; sets ``entry`` and ``is_committed``, or raises."""

@@ -52,6 +52,15 @@ def append(entry: LogEntry) -> Plan[None]:
     )  # fmt: skip
 
 
+def append_anew(entry: LogEntry) -> Plan[None]:
+    """The same for a further attempt, after an earlier one was given up: its tombstone makes way, in this very transaction.
+
+    So the id is never free, and what of the earlier attempt may still be on its way is refused as before.
+    """
+    yield call("exhume", id=entry.id)
+    yield from append(entry)
+
+
 class Log:
     """Entries are written in the transactions of commands; everything else here is for readers."""
 
