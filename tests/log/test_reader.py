@@ -34,9 +34,24 @@ async def test_what_this_process_wrote_is_not_invalidated_a_second_time(here: Sh
         await here.sell("cup", 4)
         await there.sell("pot", 21)
         await reader.run_once()
+        await here.read()
+        own = LogEntry(new_id(), here.ops.commander.origin, 1, "set_price", '{"product":"cup","price":1}')
+        await write(await here.ops.client.store(), own)
+        await reader.run_once()
     assert here.invalidated == ["cup", "pot"]
     status = reader.status()
-    assert (status.read, status.replayed) == (2, 1)
+    assert (status.read, status.replayed) == (3, 1)
+
+
+async def test_what_this_process_may_have_committed_without_learning_of_it_is_invalidated_when_it_is_read(here: Shop) -> None:
+    """The database did not say what became of a COMMIT, and the command has failed."""
+    async with stepped(here) as reader:
+        own = LogEntry(new_id(), here.ops.commander.origin, 1, "set_price", '{"product":"cup","price":1}')
+        here.ops.commander.notifier.doubt(own.id)
+        await write(await here.ops.client.store(), own)
+        for _ in range(2):
+            await reader.run_once()
+    assert here.invalidated == ["cup"]
 
 
 async def test_items_arrive_as_they_were_put_in(here: Shop, there: Shop) -> None:

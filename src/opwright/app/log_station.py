@@ -38,7 +38,7 @@ class LogStation:
         watcher_for: WatcherFor,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.reader = DbOperationLogReader(self, lambda: commander.origin, lambda: commander.clock)
+        self.reader = DbOperationLogReader(self, lambda: commander.clock)
         self._client = client
         self._commander = commander
         self._caches = caches
@@ -99,6 +99,10 @@ class LogStation:
     def lost(self) -> None:
         """Invalidate everything."""
         self._caches.invalidate_all()
+
+    def is_known(self, entry: LogEntry) -> bool:
+        """Whether it was carried out here."""
+        return self._commander.notifier.is_known(entry)
 
     async def deliver(self, entry: LogEntry) -> bool:
         """Invalidate what an entry of another process says."""

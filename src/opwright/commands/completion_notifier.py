@@ -23,6 +23,7 @@ class OperationCompletionNotifier:
         self._origin = origin
         self._seen = RecentlySeen(monotonic)
         self._listeners: list[Listener] = []
+        self._doubtful: set[int] = set()
         self.is_followed = False
 
     def listen(self, listener: Listener) -> None:
@@ -37,6 +38,14 @@ class OperationCompletionNotifier:
         """The same, as far as the log is read for another reason."""
         self._listeners.append(listener)
 
+    def doubt(self, operation: int) -> None:
+        """It may have been committed here without our learning of it: then the log tells, and it must not be taken for known."""
+        self._doubtful.add(operation)
+
+    def is_known(self, entry: LogEntry) -> bool:
+        """Whether it was carried out by this very process, which has completed it."""
+        return entry.origin == self._origin() and entry.id not in self._doubtful
+
     async def notify(self, entry: LogEntry, *, durable: bool = True) -> bool:
         """Whether the entry was new. ``durable``: it stands in the log.
 
@@ -45,6 +54,7 @@ class OperationCompletionNotifier:
         """
         if not self._seen.add(entry.id):
             return False
+        self._doubtful.discard(entry.id)
         completion = Completion(entry, entry.origin == self._origin(), durable)
         delivered = False
         try:

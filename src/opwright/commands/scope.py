@@ -23,6 +23,7 @@ class OperationScope(ABC):
     """
 
     is_transient: ClassVar[bool]
+    in_doubt = False  # whether it may be committed though it does not look so
 
     def __init__(self, provider: ScopeProvider, context: CommandContext) -> None:
         self.provider = provider

@@ -39,6 +39,9 @@ class Following(Protocol):
     def lost(self) -> None:
         """Something may have been missed: whatever is cached must be invalidated."""
 
+    def is_known(self, entry: LogEntry) -> bool:
+        """Whether this very process has carried it out and completed it."""
+
     async def deliver(self, entry: LogEntry) -> bool:
         """An entry of another process; whether it was new. What it raises leads to another try."""
 
@@ -64,13 +67,12 @@ class LogStatus(NamedTuple):
 class DbOperationLogReader(Service):
     """Reads the log from one end to the next: at each wake-up, and every few seconds in case none comes.
 
-    Entries of this very process (``origin``) are skipped. Nothing is read as long as nothing is cached.
+    Entries of this very process are skipped. Nothing is read as long as nothing is cached.
     """
 
-    def __init__(self, following: Following, origin: Callable[[], int], clock: Callable[[], Clock]) -> None:
+    def __init__(self, following: Following, clock: Callable[[], Clock]) -> None:
         super().__init__(NAME)
         self._following = following
-        self._origin = origin
         self._clock = clock
         self._end: LogEnd | None = None
         self._read_at = 0.0
@@ -154,7 +156,7 @@ class DbOperationLogReader(Service):
             window = await log.between(after, until, position, WINDOW)
             self._status = self._status._replace(read=self._status.read + len(window.entries))
             for entry in window.entries:
-                if entry.origin != self._origin() and entry.id not in self._undelivered:
+                if not self._following.is_known(entry) and entry.id not in self._undelivered:
                     await self._deliver(entry)
             for one in window.broken:
                 self._undelivered.abandon(one.operation, one.command, 1, one.error)
