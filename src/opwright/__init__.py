@@ -12,6 +12,7 @@ from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext
+from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
 from opwright.commands.db_scope import DbOperationScope
 from opwright.commands.db_scope_provider import DbOperationScopeProvider
 from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
@@ -49,6 +50,8 @@ from opwright.errors import (
     UnknownCommand,
     UnknownTrigger,
 )
+from opwright.log.reader import DbOperationLogReader, LogStatus
+from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
 from opwright.model.items import Items
 from opwright.model.limit import Limit
 from opwright.model.log_entry import LogEntry, NestedEntry
@@ -60,6 +63,10 @@ from opwright.operations.handle import Batch, Handle, Update
 from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
 from opwright.settings import Settings
+from opwright.watch.file_system_log import FileSystemDbLogWatcher
+from opwright.watch.log_watcher import DbLogWatcher, NoDbLogWatcher
+from opwright.watch.postgresql_log import PostgreSqlDbLogWatcher
+from opwright.watch.redis_log import RedisDbLogWatcher
 from opwright.workers.current import Current
 
 __all__ = [
@@ -76,9 +83,14 @@ __all__ = [
     "ComputedFunction",
     "ConfigurationError",
     "Current",
+    "DbLogWatcher",
+    "DbOperationCompletionNotifier",
+    "DbOperationLogReader",
+    "DbOperationLogTrimmer",
     "DbOperationScope",
     "DbOperationScopeProvider",
     "ExtraMissing",
+    "FileSystemDbLogWatcher",
     "HandedBack",
     "Handle",
     "Host",
@@ -93,8 +105,10 @@ __all__ = [
     "KeyTaken",
     "Limit",
     "LogEntry",
+    "LogStatus",
     "NestedEntry",
     "NestedOperationLogger",
+    "NoDbLogWatcher",
     "NotInOperation",
     "Operation",
     "OperationCancelled",
@@ -105,6 +119,8 @@ __all__ = [
     "OperationTimeout",
     "Opwright",
     "OpwrightError",
+    "PostgreSqlDbLogWatcher",
+    "RedisDbLogWatcher",
     "SchemaTooNew",
     "SchemaTooOld",
     "ScopeExpired",

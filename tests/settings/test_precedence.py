@@ -62,17 +62,17 @@ def test_an_application_takes_its_database_from_the_first_place_that_has_it(
     (folder / "opwright.toml").write_text('url = "sqlite:///file.db"\nschema = "of_file"\n')
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///file.db", "of_file")
-    assert ops.sources == {"url": "opwright.toml", "schema": "opwright.toml"}
+    assert ops.sources == {"url": "opwright.toml", "schema": "opwright.toml", "log_watcher": "default"}
 
     monkeypatch.setenv("OPWRIGHT_URL", "sqlite:///variable.db")
     monkeypatch.setenv("OPWRIGHT_SCHEMA", "of_variable")
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///variable.db", "of_variable")
-    assert ops.sources == {"url": "OPWRIGHT_URL", "schema": "OPWRIGHT_SCHEMA"}
+    assert ops.sources == {"url": "OPWRIGHT_URL", "schema": "OPWRIGHT_SCHEMA", "log_watcher": "default"}
 
     ops = Opwright("sqlite:///argument.db", schema="of_argument")
     assert (ops.client.url, ops.client.schema) == ("sqlite:///argument.db", "of_argument")
-    assert ops.sources == {"url": "argument", "schema": "argument"}
+    assert ops.sources == {"url": "argument", "schema": "argument", "log_watcher": "default"}
 
 
 def test_without_any_it_is_the_default_schema_and_no_database() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
 
-from opwright.app.database import client_for
+from opwright.app.database import client_for, watcher_for
 from opwright.app.host import Host
 from opwright.app.log_reading import LogReading
 from opwright.app.target import Target, locate
@@ -34,7 +34,7 @@ from opwright.operations.request import Request
 from opwright.operations.submitter import Submitter, hand_back
 from opwright.operations.trigger import AsyncTrigger, PlainTrigger, Trigger, budgets
 from opwright.settings import Overrides, look_up, resolve
-from opwright.watch.log_watcher import NoDbLogWatcher
+from opwright.watch.log_watchers import Making
 from opwright.workers.runner import Around
 
 P = ParamSpec("P")
@@ -94,7 +94,8 @@ class Opwright:
     ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``. ``schema``: of the tables (a prefix on SQLite). What is
     left out comes from ``OPWRIGHT_URL`` and ``OPWRIGHT_SCHEMA``, then from ``opwright.toml``; ``sources`` remembers from where.
     Make it at the top level of a module, so that worker processes can import it. ``max_entries``: how many values of its computed
-    functions each event loop keeps.
+    functions each event loop keeps. ``log_watcher``: as the setting has it, or what makes one of a function that gives the id of
+    this process, such as ``functools.partial(RedisDbLogWatcher, url=…)`` or a subclass of DbLogWatcher.
     Raises ConfigurationError for an address that cannot work.
     """
 
@@ -105,16 +106,19 @@ class Opwright:
         schema: str | None = None,
         clock: Clock | None = None,
         max_entries: int = MAX_ENTRIES,
+        log_watcher: str | Making | None = None,
     ) -> None:
-        arguments = {"url": url or None, "schema": schema}
+        named = log_watcher if isinstance(log_watcher, str) else None
+        made = None if isinstance(log_watcher, str) else log_watcher
+        arguments = {"url": url or None, "schema": schema, "log_watcher": named}
         found = look_up({name: value for name, value in arguments.items() if value is not None})
         self.client = client_for(found, clock or SystemClock())
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
         self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
-        self.commander = Commander(self.client)
-        self.reading = LogReading(self.client, self.commander, self._computed, lambda _, origin: NoDbLogWatcher(origin))
+        self.commander = Commander(self.client, watcher_for(found, made))
+        self.reading = LogReading(self.client, self.commander, self._computed)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 

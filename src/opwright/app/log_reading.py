@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from opwright.app.log_station import LogStation, WatcherFor
+from opwright.app.log_station import LogStation
 from opwright.commands.commander import Commander
 from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
 from opwright.computed.caches import Caches
@@ -22,11 +22,10 @@ class LogReading:
     A program that has opened the application, a host and a worker process each enter.
     """
 
-    def __init__(self, client: Client, commander: Commander, caches: Caches, watcher_for: WatcherFor) -> None:
+    def __init__(self, client: Client, commander: Commander, caches: Caches) -> None:
         self._client = client
         self._commander = commander
         self._caches = caches
-        self._watcher_for = watcher_for
         self._notifier = DbOperationCompletionNotifier(commander.notifier, self._changed)
         self._users: dict[asyncio.AbstractEventLoop, int] = {}
         self._station: LogStation | None = None
@@ -87,7 +86,7 @@ class LogReading:
 
     async def _occupy(self) -> None:
         if self._station is None or self._station.loop.is_closed():
-            self._station = LogStation(self._client, self._commander, self._caches, self._notifier, self._watcher_for)
+            self._station = LogStation(self._client, self._commander, self._caches, self._notifier)
             await self._station.start()
 
     def _hand_over(self) -> None:

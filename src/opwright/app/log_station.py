@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from opwright.commands.commander import Commander
@@ -12,12 +11,10 @@ from opwright.computed.caches import Caches
 from opwright.log.reader import DbOperationLogReader
 from opwright.model.log_entry import LogEntry
 from opwright.operations.client import Client
-from opwright.store.engine import Engine
 from opwright.store.log import Log
 from opwright.store.store import Store
 from opwright.watch.log_watcher import DbLogWatcher
 
-WatcherFor = Callable[[Engine, Callable[[], int]], DbLogWatcher]
 GATE_SECONDS = 1.0  # that a first value waits for the reading to begin; later it is computed, and invalidated when that begins
 
 
@@ -29,21 +26,13 @@ class LogStation:
     away for too long) is invalidated at that moment.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        commander: Commander,
-        caches: Caches,
-        notifier: DbOperationCompletionNotifier,
-        watcher_for: WatcherFor,
-    ) -> None:
+    def __init__(self, client: Client, commander: Commander, caches: Caches, notifier: DbOperationCompletionNotifier) -> None:
         self.loop = asyncio.get_running_loop()
         self.reader = DbOperationLogReader(self, lambda: commander.clock)
         self._client = client
         self._commander = commander
         self._caches = caches
         self._notifier = notifier
-        self._watcher_for = watcher_for
         self._watcher: DbLogWatcher | None = None
         self._heard: Store | None = None  # whose commits the watcher tells of
         self._needed = False
@@ -137,7 +126,7 @@ class LogStation:
         store = await self._client.store()
         if self._watcher is None or self._heard is not store:
             before, self._heard = self._watcher, store
-            self._watcher = self._watcher_for(store.engine, lambda: self._commander.origin)
+            self._watcher = self._commander.log_watcher(store.engine)
             self.reader.outage = store.outage
             if before is not None:
                 await before.stop()

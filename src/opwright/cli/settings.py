@@ -62,6 +62,7 @@ def _rows(found: Found, application: Opwright | None) -> Iterator[Row]:
     database = found.build(Database)
     values = msgspec.structs.asdict(database) | msgspec.structs.asdict(found.build(Settings))
     sources = found.sources | (application.sources if application else {})
+    values["log_watcher"] = address(database.log_watcher)
     client = application.client if application else client_given(None) if database.url else None
     if client:
         values |= {"url": address(client.url), "schema": client.schema}

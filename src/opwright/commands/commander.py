@@ -22,14 +22,18 @@ from opwright.commands.pipeline import Filter, Pipeline, Step
 from opwright.commands.registry import CommandRegistry
 from opwright.commands.scope import ScopeProvider
 from opwright.operations.client import Client
+from opwright.store.engine import Engine
 from opwright.telemetry import logger
+from opwright.watch.log_watcher import DbLogWatcher
+from opwright.watch.log_watchers import WatcherFor
 
 
 class Commander:
     """The commands of an application, and the way to call them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, watcher_for: WatcherFor) -> None:
         self._client = client
+        self._watcher_for = watcher_for
         self.registry = CommandRegistry()
         self._origin = Origin()
         self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
@@ -52,6 +56,10 @@ class Commander:
     def origin(self) -> int:
         """The id of this process in the log entries that it writes."""
         return self._origin()
+
+    def log_watcher(self, engine: Engine) -> DbLogWatcher:
+        """A new watcher of the log in this database, as the application wants it; one for each event loop that reads it."""
+        return self._watcher_for(engine, self._origin)
 
     def provide(self, provider: ScopeProvider) -> None:
         """Have scopes opened by this provider too, for all commands, at its own place in the pipeline."""

@@ -45,6 +45,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         str, About(meaning="the database: `sqlite:///file.db` or `postgresql://user@host/database`", unset="none")
     ] = ""  # fmt: skip
     schema: Annotated[str, About(meaning="the schema of the tables, on SQLite a prefix of their names")] = "opwright"
+    log_watcher: Annotated[
+        str,
+        About(meaning="what tells other processes of commands: `auto` (NOTIFY on PostgreSQL, a folder beside a SQLite file), "
+              "`redis://…`, `file:/folder`, `none`: they poll"),
+    ] = "auto"  # fmt: skip
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -174,6 +174,7 @@ class PostgresEngine:
         self.statements = load(POSTGRESQL, self.schema)
         self.channel = f"opwright_{self.schema}"
         self.ends_channel, self.waits_channel = f"{self.channel}_ends", f"{self.channel}_waits"
+        self.log_channel = f"{self.channel}_log"
         self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
