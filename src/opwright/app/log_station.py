@@ -127,7 +127,7 @@ class LogStation:
         if self._watcher is None or self._heard is not store:
             before, self._heard = self._watcher, store
             self._watcher = self._commander.log_watcher(store.engine)
-            self.reader.outage = store.outage
+            self.reader.outage = self._watcher.outage = store.outage
             if before is not None:
                 await before.stop()
             await self._watcher.start(self.reader.wake)
