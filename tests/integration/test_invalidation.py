@@ -14,6 +14,7 @@ from tests.kit.market import PRICES, SHELF, VALUES, Market, SetPrice
 from tests.kit.processes import HostProcess
 from tests.kit.tables import Tables
 from tests.kit.waiting import eventually
+from tests.redis_server import running_redis
 from tests.servers import OwnServer, own_postgres
 
 HOSTS = ("one", "two")
@@ -32,6 +33,16 @@ def database_url(server: OwnServer) -> Iterator[str]:
     server.start()
     with server.database() as url:
         yield url
+
+
+@pytest.fixture
+def watcher(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The setting for a kind of watcher."""
+    if request.param == "redis":
+        with running_redis() as redis:
+            yield redis.url
+    else:
+        yield f"file:{tmp_path}/watch" if request.param == "file" else request.param
 
 
 @pytest.fixture
@@ -97,12 +108,12 @@ async def test_exactly_the_values_concerned_run_again_on_both_hosts(market: Mark
         assert [runs for _, runs in await read(market, operation)] == [concerned(100)] * 2
 
 
-@pytest.mark.parametrize("watcher", ["auto", "file", "none"])
+@pytest.mark.parametrize("watcher", ["auto", "redis", "file", "none"], indirect=True)
 async def test_other_hosts_follow_by_themselves(market: Market, tmp_path: Path, database_url: str, watcher: str) -> None:
     """Soon where a watcher wakes them, and where there is none within five seconds, with the database alone."""
     diary, rounds, most = Diary(tmp_path), 1 if watcher == "none" else 9, 5.0 if watcher == "none" else 0.5
     delays = []
-    with hosts(database_url, tmp_path, f"file:{tmp_path}/watch" if watcher == "file" else watcher):
+    with hosts(database_url, tmp_path, watcher):
         await read(market)
         for number in range(rounds):
             names = [f"{name}-{number}" for name in HOSTS]
@@ -115,7 +126,26 @@ async def test_other_hosts_follow_by_themselves(market: Market, tmp_path: Path, 
             ended = await Tables(database_url).value("select max(logged_at) / 1e6 from opwright.operation_log")
             delays += [await handle.result(10) - float(ended) for handle in watching]
     assert max(delays) < most, delays
-    print(f"{watcher}: median {statistics.median(delays) * 1000:.1f} ms, longest {max(delays) * 1000:.1f} ms")  # noqa: T201
+    kind = watcher.partition(":")[0]
+    print(f"{kind}: median {statistics.median(delays) * 1000:.1f} ms, longest {max(delays) * 1000:.1f} ms")  # noqa: T201
+
+
+async def test_a_worker_process_that_caches_follows_too(market: Market, tmp_path: Path, database_url: str) -> None:
+    """It is an origin of its own: what its own commands wrote it does not invalidate twice, what others wrote it does."""
+    with HostProcess(database_url, tmp_path, module=Market.module, workers=1, queues=("work",)):
+        read = market.read.options(queue="work")
+        total, runs = await (await read.submit(0)).result(30)
+        assert (total, len(runs), set(runs.values())) == (SUM, VALUES, {1})
+        assert (await (await read.submit(await market.ops.call(SetPrice(100, 5)))).result(30))[1] == concerned(100)
+        assert (await (await read.submit(await command(market, 7, 3))).result(30))[1] == concerned(7)
+
+
+async def test_a_host_that_caches_nothing_reads_nothing(market: Market, tmp_path: Path, database_url: str) -> None:
+    """Its workers carry out a command and tell the others; it costs what a host without commands costs."""
+    with HostProcess(database_url, tmp_path, module=Market.module, workers=1, queues=("work",)) as host:
+        await command(market, 7, 3)
+        assert host.events("operation.completed")
+        assert host.events("log.followed") == host.events("log.read") == []
 
 
 def listening(host: HostProcess) -> int:

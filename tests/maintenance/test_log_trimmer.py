@@ -84,6 +84,14 @@ async def test_a_clock_that_was_set_back_trims_nothing_too_early(store: Store, c
     assert await trimmer.run_once() == Counter({"entries": 1})
 
 
+async def test_no_two_turns_are_the_same_time_apart(store: Store, clock: TurnedClock) -> None:
+    trimmer = DbOperationLogTrimmer(store.log, store.sweeps, clock, KEPT, TURN)
+    before = trimmer.interval
+    await trimmer.run_once()
+    assert trimmer.interval != before
+    assert 0.75 * TURN <= trimmer.interval <= 1.25 * TURN
+
+
 async def test_a_large_log_is_trimmed_in_batches_and_told_of_once(
     store: Store, clock: TurnedClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,19 +24,16 @@ class DbOperationLogTrimmer(Sweep):
     """
 
     def __init__(self, log: Log, turns: Sweeps, clock: Clock, keep: float, interval: float) -> None:
-        super().__init__(NAME, interval)
+        super().__init__(NAME, _around(interval))
+        self._mean = interval
         self._log = log
         self._turns = turns
         self._clock = clock
         self._keep = keep
 
-    @property
-    def interval(self) -> float:
-        """Another one each time."""
-        return self._interval * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - jitter, not a secret
-
     async def run_once(self) -> Counter[str]:
         """Delete what is due, in batches. Raises StoreError."""
+        self.interval = _around(self._mean)
         place = await self._turns.place(NAME)
         if place.before(SPARED) < place.behind <= place.now:
             return Counter()  # readers may still be on their way to that horizon
@@ -59,3 +56,7 @@ class DbOperationLogTrimmer(Sweep):
             if count < BATCH:
                 return trimmed, horizon
             await asyncio.sleep(self._clock.monotonic() - began)  # half of the time belongs to everybody else
+
+
+def _around(seconds: float) -> float:
+    return seconds * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - jitter, not a secret

@@ -23,12 +23,7 @@ class Sweep(ABC):
 
     def __init__(self, name: str, interval: float) -> None:
         self.name = name
-        self._interval = interval
-
-    @property
-    def interval(self) -> float:
-        """Seconds until the next turn."""
-        return self._interval
+        self.interval = interval
 
     @abstractmethod
     async def run_once(self) -> Counter[Any]:
