@@ -12,6 +12,9 @@ from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext
+from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
+from opwright.commands.db_scope import DbOperationScope
+from opwright.commands.db_scope_provider import DbOperationScopeProvider
 from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -38,6 +41,7 @@ from opwright.errors import (
     OpwrightError,
     SchemaTooNew,
     SchemaTooOld,
+    ScopeExpired,
     StaleClaim,
     StoreBusy,
     StoreError,
@@ -46,6 +50,8 @@ from opwright.errors import (
     UnknownCommand,
     UnknownTrigger,
 )
+from opwright.log.reader import DbOperationLogReader, LogStatus
+from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
 from opwright.model.items import Items
 from opwright.model.limit import Limit
 from opwright.model.log_entry import LogEntry, NestedEntry
@@ -78,6 +84,11 @@ __all__ = [
     "ConfigurationError",
     "Current",
     "DbLogWatcher",
+    "DbOperationCompletionNotifier",
+    "DbOperationLogReader",
+    "DbOperationLogTrimmer",
+    "DbOperationScope",
+    "DbOperationScopeProvider",
     "ExtraMissing",
     "FileSystemDbLogWatcher",
     "HandedBack",
@@ -94,6 +105,7 @@ __all__ = [
     "KeyTaken",
     "Limit",
     "LogEntry",
+    "LogStatus",
     "NestedEntry",
     "NestedOperationLogger",
     "NoDbLogWatcher",
@@ -111,6 +123,7 @@ __all__ = [
     "RedisDbLogWatcher",
     "SchemaTooNew",
     "SchemaTooOld",
+    "ScopeExpired",
     "Settings",
     "StaleClaim",
     "Status",

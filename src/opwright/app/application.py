@@ -10,9 +10,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeV
 
 from opwright.app.database import client_for, watcher_for
 from opwright.app.host import Host
+from opwright.app.log_reading import LogReading
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
-from opwright.commands.command import Command
+from opwright.commands.command import RETRIES, Command
 from opwright.commands.commander import Commander
 from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import FilterFunction, Step, own_filter
@@ -20,7 +21,9 @@ from opwright.computed.caches import MAX_ENTRIES, Caches
 from opwright.computed.function import ComputedFunction, computed_function
 from opwright.computed.invalidation import Invalidation
 from opwright.errors import ConfigurationError, InvalidOperation
+from opwright.log.reader import LogStatus
 from opwright.model.limit import Limit
+from opwright.model.log_entry import LogEntry
 from opwright.model.options import Backoff, Options
 from opwright.model.submitter import hand_back_trigger
 from opwright.operations.call import Call
@@ -115,6 +118,7 @@ class Opwright:
         self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
         self.commander = Commander(self.client, watcher_for(found, made))
+        self.reading = LogReading(self.client, self.commander, self._computed)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 
@@ -123,9 +127,11 @@ class Opwright:
 
     async def __aenter__(self) -> Self:
         await self.client.retain()
+        await self.reading.enter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.reading.leave()
         await self.client.release()
 
     @overload
@@ -220,21 +226,23 @@ class Opwright:
     def command(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def command(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def command(  # type: ignore[misc] # mypy wants each keyword spelt twice
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as the one handler of the type that its first parameter is annotated with.
 
         It may also ask for ``scope: OperationScope`` and ``context: CommandContext``. It is a trigger too, under the same
         ``name`` (the function's own), so that the command can be submitted; its result travels as JSON then. ``durable=False``: a
-        transient scope will do.
+        transient scope will do. ``retries``: how often the whole command may be run again, with the same id, because of a
+        serialization failure, a deadlock, a lost connection or a busy SQLite file. What it writes in its scope happens once;
+        other effects may be repeated.
         Raises ConfigurationError when the signature does not fit, or the type or the name has a handler already.
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add(command)
             command.trigger = self._register(command.triggered(self.call), {"name": command.name})
             return command
@@ -245,10 +253,10 @@ class Opwright:
     def broadcast_handler(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def broadcast_handler(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def broadcast_handler(  # type: ignore[misc] # the same
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as one of any number of handlers of a type; otherwise as ``command``.
 
@@ -258,7 +266,7 @@ class Opwright:
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add_broadcast(command)
             return command
 
@@ -310,7 +318,19 @@ class Opwright:
 
     def invalidate_all(self) -> Invalidation:
         """Invalidate every value of every computed function."""
-        return self._computed.everywhere(lambda cache: cache.invalidate_where(lambda _: True))
+        return self._computed.invalidate_all()
+
+    async def caught_up(self, entry: LogEntry | int, timeout: float = 10.0) -> None:
+        """Wait until this process has read the log up to a committed command (its entry, or the id of its operation).
+
+        Then what it invalidates is invalidated here too, unless that failed and was given up. Raises TimeoutError after so many
+        seconds, InvalidOperation where the application is not open.
+        """
+        await self.reading.caught_up(entry, timeout)
+
+    def log_status(self) -> LogStatus:
+        """How far this process has read the log of commands."""
+        return self.reading.status()
 
     def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
         """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""
@@ -329,7 +349,7 @@ class Opwright:
 
     def host(self, **settings: Unpack[Overrides]) -> Host:
         """A host of this application, to be entered (``async with``) or run. Raises ConfigurationError."""
-        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target)
+        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target, reading=self.reading)
 
     def target(self) -> Target:
         """Where worker processes import this application from. Raises ConfigurationError when they cannot."""

@@ -76,6 +76,8 @@ def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callab
 @_setting("keep_cancelled", _hours, "The same for one that was cancelled.", "HOURS")
 @_setting("keep_failed", _hours, "The same for one that failed.", "HOURS")
 @_setting("sweep_interval", float, "Seconds between two deletions of such records.")
+@_setting("keep_log", float, "Hours for which an entry of the log of commands is kept.", "HOURS")
+@_setting("trim_interval", float, "Seconds between two deletions of such entries.")
 @_setting("dam_cleanup", click.Choice(["auto", "on", "off"]), "The clean-up of failed operations as the DAM framework has it.")
 @_setting("failed_age", float, "Hours after whose submit that clean-up deletes a failed operation.  [default: 24]", "HOURS")
 @_setting("failed_records", int, "Failed operations at which it deletes the oldest.  [default: 20000]")

@@ -13,6 +13,7 @@ from opwright.commands.command import Command
 from opwright.commands.completion import Completion, terminate
 from opwright.commands.completion_notifier import OperationCompletionNotifier
 from opwright.commands.context import CommandContext, current_context
+from opwright.commands.db_scope_provider import DbOperationScopeProvider
 from opwright.commands.in_memory_scope import InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -37,9 +38,12 @@ class Commander:
         self._origin = Origin()
         self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
         self.invalidation = InvalidatingCommandCompletionHandler(self.registry.find)
-        self.notifier.listen(self._complete)
+        self.notifier.attach(self._complete)
         self._install(NestedOperationLogger(), object)
         self._install(InMemoryOperationScopeProvider(self.notifier), object)
+        durable = DbOperationScopeProvider(client)
+        client.scope = durable.joining
+        self._install(durable, object)
         self._install(self.invalidation, Completion)
         self.registry.add(Command(terminate, "opwright.completion", durable=False))
 

@@ -16,12 +16,14 @@ class OperationRecord:
     """The operation behind an outermost command and all that are nested in it.
 
     ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened.
+    ``given_up``: an attempt was, after its COMMIT was not answered, and its tombstone stands in the log.
     """
 
     def __init__(self) -> None:
         self.providers: list[ScopeProvider] = []
         self.scope: OperationScope | None = None
         self.nested: list[NestedEntry] = []
+        self.given_up = False
 
     @cached_property
     def id(self) -> int:

@@ -23,6 +23,7 @@ class OperationScope(ABC):
     """
 
     is_transient: ClassVar[bool]
+    in_doubt = False  # whether it may be committed though it does not look so
 
     def __init__(self, provider: ScopeProvider, context: CommandContext) -> None:
         self.provider = provider
@@ -53,6 +54,12 @@ class OperationScope(ABC):
     def after_commit(self, function: Callable[[], Any]) -> None:
         """Call a function, synchronous or not, if and when it was committed; otherwise as ``on_completion``."""
         self.on_completion(lambda committed: function() if committed else None)
+
+    async def connection(self) -> Any:
+        """The connection in whose transaction the effects belong. Raises InvalidOperation where the scope is transient."""
+        raise InvalidOperation(
+            "the operation scope is transient: it has no transaction; register the command as durable", field="scope"
+        )
 
     @abstractmethod
     async def commit(self) -> None:

@@ -3,5 +3,6 @@
 sweep                         what all sweeps have in common
 core_job_sweeper              ended operations, each status after its own time
 failure_operation_heartbeat   FAILED operations, by the rule of the DAM framework
+log_trimmer                   entries of the log of commands
 core_job_manager              gives each sweep its turn
 """

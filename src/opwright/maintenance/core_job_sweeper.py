@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from opwright.clock import Clock
-from opwright.maintenance.sweep import Deleted, Sweep
+from opwright.maintenance.sweep import Deleted, OperationSweep
 from opwright.model.ids import id_at
 from opwright.model.status import OutcomeCode
 from opwright.store.sweeps import SPARED, START, Place, Sweeps
@@ -25,7 +25,7 @@ class Retention(NamedTuple):
     failed: float | None
 
 
-class CoreJobSweeper(Sweep):
+class CoreJobSweeper(OperationSweep):
     """Costs what is old, never what is there.
 
     FAILED and CANCELLED have an index by their ends. SUCCEEDED has none, because it would cost each operation, so they are looked

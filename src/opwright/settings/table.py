@@ -134,6 +134,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sweep_interval: Annotated[
         float, About(meaning="time between two deletions of such records, of all hosts together", unit="s", above=0)
     ] = 60.0
+    keep_log: Annotated[
+        float,
+        About(meaning="how long an entry of the log of commands is kept, ten minutes at least", unit="h", least=0),
+    ] = 0.5  # fmt: skip
+    trim_interval: Annotated[
+        float,
+        About(
+            meaning="time between two deletions of such entries, give or take a quarter, of all hosts together", unit="s", above=0
+        ),
+    ] = 900.0
     dam_cleanup: Annotated[
         Literal["auto", "on", "off"],
         About(meaning="the clean-up of failed operations as the DAM framework has it; `auto`: if one of its keys is set"),
@@ -193,6 +203,8 @@ class Overrides(TypedDict, total=False):
     keep_cancelled: float | Literal["never"]
     keep_failed: float | Literal["never"]
     sweep_interval: float
+    keep_log: float
+    trim_interval: float
     dam_cleanup: Literal["auto", "on", "off"]
     failed_age: float | None
     failed_records: int | None

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from opwright.errors import ExtraMissing
+from opwright.errors import ExtraMissing, StoreUncertain
 from opwright.store.engine import Engine
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.postgresql_address import libpq_parameters
+from opwright.store.postgresql_errors import translate
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import connect, patiently
 
@@ -28,7 +29,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        connection = await asyncio.to_thread(_begun, engine)
+        connection = await _begun_elsewhere(engine)
         try:
             yield connection
             await asyncio.to_thread(connection.commit)
@@ -56,6 +57,28 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
         connection.commit()
     finally:
         connection.close()
+
+
+def is_doubtful(error: Exception) -> bool:
+    """Whether nobody knows what became of a COMMIT that raised this."""
+    if isinstance(error, sqlite3.Error):
+        return isinstance(error, sqlite3.OperationalError)
+    return isinstance(translate(error), StoreUncertain)
+
+
+async def _begun_elsewhere(engine: Engine) -> sqlite3.Connection:
+    """Begin in a thread. A cancelled thread goes on: what it has begun then is ended as soon as it has."""
+    beginning = asyncio.create_task(asyncio.to_thread(_begun, engine))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(_end)
+        raise
+
+
+def _end(beginning: asyncio.Task[sqlite3.Connection]) -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        beginning.result().close()
 
 
 def _begun(engine: Engine) -> sqlite3.Connection:

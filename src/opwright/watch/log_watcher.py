@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from opwright.service import Outage
+
 
 class DbLogWatcher(ABC):
     """Wakes log readers of other processes early. It carries no data and may lose a message: who reads the log polls it too.
@@ -15,6 +17,7 @@ class DbLogWatcher(ABC):
 
     def __init__(self, origin: Callable[[], int]) -> None:
         self.origin = origin
+        self.outage = Outage()  # that of the store, for a watcher that needs the same database
 
     @abstractmethod
     async def start(self, wake: Callable[[], None]) -> None:

@@ -28,7 +28,11 @@ class PostgreSqlDbLogWatcher(MessageDbLogWatcher):
         """The engine's owner has opened it."""
 
     def _listener(self) -> Service | None:
-        return _Ear(self._engine, self._connected, self._heard) if self._engine.listen_url is not None else None
+        if self._engine.listen_url is None:
+            return None
+        ear = _Ear(self._engine, self._call_wake, self._heard)
+        ear.outage = self.outage
+        return ear
 
     async def _send(self, message: str) -> None:
         try:
