@@ -128,6 +128,7 @@ async def test_a_signal_passes_within_the_bound_of_the_seed(fleet: Fleet, kind: 
     first, second = await fleet.started(2)
     seconds = []
     for _ in range(40):
+        await reached(lambda: first.watcher._notifier._resting is None, "the end of the rest")  # type: ignore[attr-defined]
         begun = time.perf_counter()
         await second.hears(first)
         seconds.append(time.perf_counter() - begun)
