@@ -75,6 +75,7 @@ def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callab
 )
 @_setting("keep_cancelled", _hours, "The same for one that was cancelled.", "HOURS")
 @_setting("keep_failed", _hours, "The same for one that failed.", "HOURS")
+@_setting("keep_events", _hours, "The same for an event of a command that succeeded.", "HOURS")
 @_setting("sweep_interval", float, "Seconds between two deletions of such records.")
 @_setting("dam_cleanup", click.Choice(["auto", "on", "off"]), "The clean-up of failed operations as the DAM framework has it.")
 @_setting("failed_age", float, "Hours after whose submit that clean-up deletes a failed operation.  [default: 24]", "HOURS")
