@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from opwright.errors import ExtraMissing, StoreUncertain
+from opwright.errors import ExtraMissing
 from opwright.store.engine import Engine
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.postgresql_address import libpq_parameters
-from opwright.store.postgresql_errors import translate
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import connect, patiently
 
@@ -63,7 +62,8 @@ def is_doubtful(error: Exception) -> bool:
     """Whether nobody knows what became of a COMMIT that raised this."""
     if isinstance(error, sqlite3.Error):
         return isinstance(error, sqlite3.OperationalError)
-    return isinstance(translate(error), StoreUncertain)
+    state = str(getattr(error, "sqlstate", None) or "08")
+    return state.startswith(("08", "57P"))
 
 
 async def _begun_elsewhere(engine: Engine) -> sqlite3.Connection:
