@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import opwright
@@ -40,29 +42,37 @@ def sections() -> dict[str, str]:
     return {"": first} | {one.partition("\n")[0]: one for one in others}
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The program, whose warnings are errors."""
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, whose warnings are errors; it ends with the block at the latest."""
     command = [sys.executable, "-W", "error", "shop.py", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_program_of_the_guide_does_what_it_says(tmp_path: Path) -> None:
     """One process places orders and adds up only what they concern; another one that had cached the sums follows each of them."""
     (tmp_path / "shop.py").write_text(program())
-    watcher = start(tmp_path, "watch")
-    assert watcher.stdout
-    first = [watcher.stdout.readline() for _ in range(3)]
-    assert first[-1] == "turnover 0\n"
-
-    said, complaints = start(tmp_path).communicate(timeout=50)
-    assert complaints == ""
-    assert said == SAID
-
-    followed, complaints = watcher.communicate(timeout=20)
+    with started(tmp_path, "watch") as watcher, started_when_watched(tmp_path, watcher) as placing:
+        said, complaints = placing.communicate(timeout=50)
+        assert (said, complaints) == (SAID, "")
+        followed, complaints = watcher.communicate(timeout=20)
     assert (watcher.returncode, complaints) == (0, "")
     assert "order 1 of ann" in followed
     assert "order 3 of bob" in followed
     assert followed.splitlines()[-1] == "turnover 5000"
+
+
+@contextmanager
+def started_when_watched(folder: Path, watcher: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The program that places orders, once the other one has added up that there are none."""
+    assert watcher.stdout
+    assert [watcher.stdout.readline() for _ in range(3)][-1] == "turnover 0\n"
+    with started(folder) as process:
+        yield process
 
 
 def test_the_three_groups_are_those_of_the_package() -> None:
