@@ -3,6 +3,7 @@
 from benchmarks.measures import (
     anatomy,
     bulk_submit,
+    command,
     computed,
     drain,
     finished,
@@ -16,6 +17,7 @@ from benchmarks.measures import (
 __all__ = [
     "anatomy",
     "bulk_submit",
+    "command",
     "computed",
     "drain",
     "finished",

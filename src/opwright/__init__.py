@@ -7,6 +7,7 @@ A folder imports only what lies below it.
 """
 
 from opwright.app.application import Opwright
+from opwright.app.db_event_log_reader import DbEventLogReader
 from opwright.app.host import Host
 from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
@@ -15,6 +16,7 @@ from opwright.commands.context import CommandContext
 from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
 from opwright.commands.db_scope import DbOperationScope
 from opwright.commands.db_scope_provider import DbOperationScopeProvider
+from opwright.commands.events import Event, Events
 from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -51,7 +53,9 @@ from opwright.errors import (
     UnknownTrigger,
 )
 from opwright.log.reader import DbOperationLogReader, LogStatus
+from opwright.maintenance.db_event_log_trimmer import DbEventLogTrimmer
 from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
+from opwright.model.event_state import EventState
 from opwright.model.items import Items
 from opwright.model.limit import Limit
 from opwright.model.log_entry import LogEntry, NestedEntry
@@ -83,12 +87,17 @@ __all__ = [
     "ComputedFunction",
     "ConfigurationError",
     "Current",
+    "DbEventLogReader",
+    "DbEventLogTrimmer",
     "DbLogWatcher",
     "DbOperationCompletionNotifier",
     "DbOperationLogReader",
     "DbOperationLogTrimmer",
     "DbOperationScope",
     "DbOperationScopeProvider",
+    "Event",
+    "EventState",
+    "Events",
     "ExtraMissing",
     "FileSystemDbLogWatcher",
     "HandedBack",

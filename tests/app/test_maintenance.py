@@ -5,6 +5,7 @@ import pytest
 from opwright.app.maintenance import core_job_manager
 from opwright.clock import SystemClock
 from opwright.maintenance.core_job_sweeper import CoreJobSweeper, Retention
+from opwright.maintenance.db_event_log_trimmer import DbEventLogTrimmer
 from opwright.maintenance.failure_operation_heartbeat import FailureOperationHeartbeat
 from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
 from opwright.maintenance.sweep import Sweep
@@ -48,14 +49,21 @@ def clean_up(environment: dict[str, str], **overrides: object) -> tuple[float, i
 
 def test_without_a_word_the_seed_s_times_are_kept() -> None:
     """24 hours and two weeks, looked at every minute; the DAM rule is off."""
-    (sweep,) = sweeps_of_operations({}, {})
+    sweep, trimmer = sweeps_of_operations({}, {})
     assert isinstance(sweep, CoreJobSweeper)
+    assert isinstance(trimmer, DbEventLogTrimmer)
+    assert (trimmer.name, trimmer.interval, trimmer._retention.succeeded) == ("DbEventLogTrimmer", 900.0, HOUR)
     assert (sweep.name, sweep.interval, sweep._retention) == ("CoreJobSweeper", 60.0, Retention(DAY, DAY, 14 * DAY))
 
 
 def test_where_everything_is_kept_nothing_looks() -> None:
-    """No service is started."""
-    assert sweeps_of_operations({"keep_succeeded": "never", "keep_cancelled": "never", "keep_failed": "never"}, {}) == []
+    """Only the log of commands is always trimmed."""
+    assert (
+        sweeps_of_operations(
+            {"keep_succeeded": "never", "keep_cancelled": "never", "keep_failed": "never", "keep_events": "never"}, {}
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,23 +78,28 @@ def test_where_everything_is_kept_nothing_looks() -> None:
 def test_one_key_of_the_dam_rule_switches_it_on(environment: dict[str, str], expected: tuple[float, int, float]) -> None:
     """And the others have the seed's defaults: 24 hours, 20000 records, every hour."""
     assert clean_up(environment) == expected
-    assert len(sweeps_of_operations({}, environment)) == 2
+    assert len(sweeps_of_operations({}, environment)) == 3
 
 
 def test_the_dam_rule_has_the_seed_s_name() -> None:
     """In the log, and in the table that remembers its turns."""
     assert [sweep.name for sweep in sweeps_of_operations({"dam_cleanup": "on"}, {})] == [
-        "CoreJobSweeper",
-        "failureOperationHeartbeat",
-    ]
+        "CoreJobSweeper", "DbEventLogTrimmer", "failureOperationHeartbeat",
+    ]  # fmt: skip
 
 
 def test_the_dam_rule_can_be_kept_off() -> None:
     """Whatever its keys say, which others may read too."""
-    assert len(sweeps_of_operations({"dam_cleanup": "off"}, {"FAILED_OPERATION_THRESHOLD_TIME_HOURS": "12"})) == 1
+    assert len(sweeps_of_operations({"dam_cleanup": "off"}, {"FAILED_OPERATION_THRESHOLD_TIME_HOURS": "12"})) == 2
 
 
 def test_the_dam_rule_may_stand_alone() -> None:
     """What succeeded is kept for ever then, and what was cancelled."""
-    overrides: Overrides = {"keep_succeeded": "never", "keep_cancelled": "never", "keep_failed": "never", "dam_cleanup": "on"}
+    overrides: Overrides = {
+        "keep_succeeded": "never",
+        "keep_cancelled": "never",
+        "keep_failed": "never",
+        "keep_events": "never",
+        "dam_cleanup": "on",
+    }
     assert [sweep.name for sweep in sweeps_of_operations(overrides, {})] == ["failureOperationHeartbeat"]

@@ -19,6 +19,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (settings.pool, settings.look_ahead, settings.queues) == ("process", "auto", None)
     assert (settings.wait_interval, settings.waits) == (120.0, 3)
     assert (settings.keep_succeeded, settings.keep_cancelled, settings.keep_failed) == (24.0, 24.0, 14 * 24.0)
+    assert (settings.keep_events, Database(url="sqlite:///never.db").event_retries) == (1.0, 5)
     assert (settings.sweep_interval, settings.dam_cleanup) == (60.0, "auto")
     assert (settings.keep_log, settings.trim_interval) == (0.5, 900.0)
 
@@ -61,6 +62,7 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("OPWRIGHT_KEEP_SUCCEEDED", "0.5", "keep_succeeded", 0.5),
         ("OPWRIGHT_KEEP_CANCELLED", "0", "keep_cancelled", 0.0),
         ("OPWRIGHT_KEEP_FAILED", "never", "keep_failed", "never"),
+        ("OPWRIGHT_KEEP_EVENTS", "2", "keep_events", 2.0),
         ("OPWRIGHT_SWEEP_INTERVAL", "5", "sweep_interval", 5.0),
         ("OPWRIGHT_KEEP_LOG", "2", "keep_log", 2.0),
         ("OPWRIGHT_TRIM_INTERVAL", "60", "trim_interval", 60.0),
@@ -113,6 +115,7 @@ BAD: list[tuple[str, Any]] = [
     ("keep_succeeded", -1.0),
     ("keep_cancelled", "always"),
     ("keep_failed", float("inf")),
+    ("keep_events", -1.0),
     ("sweep_interval", 0.0),
     ("keep_log", -0.5),
     ("trim_interval", 0.0),

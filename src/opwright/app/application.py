@@ -92,10 +92,11 @@ class Opwright:
     """An application and the database in which its operations live.
 
     ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``. ``schema``: of the tables (a prefix on SQLite). What is
-    left out comes from ``OPWRIGHT_URL`` and ``OPWRIGHT_SCHEMA``, then from ``opwright.toml``; ``sources`` remembers from where.
+    left out comes from the environment (``OPWRIGHT_URL``), then from ``opwright.toml``; ``sources`` remembers from where.
     Make it at the top level of a module, so that worker processes can import it. ``max_entries``: how many values of its computed
-    functions each event loop keeps. ``log_watcher``: as the setting has it, or what makes one of a function that gives the id of
-    this process, such as ``functools.partial(RedisDbLogWatcher, url=…)`` or a subclass of DbLogWatcher.
+    functions each event loop keeps. ``event_retries``: how often an event is tried again, unless it says otherwise (5).
+    ``log_watcher``: as the setting has it, or what makes one of a function that gives the id of this process, such as
+    ``functools.partial(RedisDbLogWatcher, url=…)`` or a subclass of DbLogWatcher.
     Raises ConfigurationError for an address that cannot work.
     """
 
@@ -104,13 +105,14 @@ class Opwright:
         url: str | None = None,
         *,
         schema: str | None = None,
+        event_retries: int | None = None,
         clock: Clock | None = None,
         max_entries: int = MAX_ENTRIES,
         log_watcher: str | Making | None = None,
     ) -> None:
         named = log_watcher if isinstance(log_watcher, str) else None
         made = None if isinstance(log_watcher, str) else log_watcher
-        arguments = {"url": url or None, "schema": schema, "log_watcher": named}
+        arguments = {"url": url or None, "schema": schema, "log_watcher": named, "event_retries": event_retries}
         found = look_up({name: value for name, value in arguments.items() if value is not None})
         self.client = client_for(found, clock or SystemClock())
         self.sources = {name: found.sources[name] for name in arguments}
@@ -244,7 +246,7 @@ class Opwright:
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
             command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add(command)
-            command.trigger = self._register(command.triggered(self.call), {"name": command.name})
+            command.trigger = self._register(command.triggered(self.commander.call_submitted), {"name": command.name})
             return command
 
         return register if function is None else register(function)

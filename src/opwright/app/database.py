@@ -20,9 +20,11 @@ def client_for(found: Found, clock: Clock) -> Client:
     if not database.url:
         raise ConfigurationError("no database: write Opwright('sqlite:///file.db'), or set OPWRIGHT_URL, or url in opwright.toml")
     try:
-        return Client(database.url, clock, database.schema)
+        client = Client(database.url, clock, database.schema)
     except ConfigurationError as error:
         raise found.blamed(error) from None
+    client.event_retries = database.event_retries
+    return client
 
 
 def watcher_for(found: Found, made: Making | None) -> WatcherFor:

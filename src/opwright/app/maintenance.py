@@ -7,6 +7,7 @@ from typing import Literal
 from opwright.clock import Clock
 from opwright.maintenance.core_job_manager import CoreJobManager
 from opwright.maintenance.core_job_sweeper import CoreJobSweeper, Retention
+from opwright.maintenance.db_event_log_trimmer import DbEventLogTrimmer
 from opwright.maintenance.failure_operation_heartbeat import AGE, INTERVAL, RECORDS, FailureOperationHeartbeat
 from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
 from opwright.maintenance.sweep import Sweep
@@ -24,6 +25,8 @@ def core_job_manager(settings: Settings, store: Store, clock: Clock) -> CoreJobM
     retention = Retention(*map(_seconds, (settings.keep_succeeded, settings.keep_cancelled, settings.keep_failed)))
     if any(seconds is not None for seconds in retention):
         sweeps.append(CoreJobSweeper(turns, clock, retention, settings.sweep_interval))
+    if settings.keep_events != "never":
+        sweeps.append(DbEventLogTrimmer(turns, clock, settings.keep_events * HOUR))
     if _cleans_up(settings):
         sweeps.append(_clean_up(settings, turns, clock))
     return CoreJobManager(sweeps, turns, clock)

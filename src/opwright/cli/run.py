@@ -75,6 +75,7 @@ def _setting(name: str, kind: Any, text: str, unit: str | None = None) -> Callab
 )
 @_setting("keep_cancelled", _hours, "The same for one that was cancelled.", "HOURS")
 @_setting("keep_failed", _hours, "The same for one that failed.", "HOURS")
+@_setting("keep_events", _hours, "The same for an event of a command that succeeded.", "HOURS")
 @_setting("sweep_interval", float, "Seconds between two deletions of such records.")
 @_setting("keep_log", float, "Hours for which an entry of the log of commands is kept.", "HOURS")
 @_setting("trim_interval", float, "Seconds between two deletions of such entries.")

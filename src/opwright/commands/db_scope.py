@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from opwright.commands.context import CommandContext
 from opwright.commands.db_transaction import DbTransaction, EngineTransaction
+from opwright.commands.events import Events
 from opwright.commands.scope import OperationScope
 from opwright.commands.to_the_end import to_the_end
 from opwright.errors import InvalidOperation, ScopeExpired, StoreUnavailable
 from opwright.model.log_entry import LogEntry
 from opwright.operations.client import Client
+from opwright.operations.transaction import end_plan
 from opwright.store import log
 from opwright.store.engine import Engine, Plan
 from opwright.store.foreign import recognise
@@ -21,6 +23,7 @@ from opwright.store.sqlite import SqliteEngine
 from opwright.store.store import Store
 from opwright.store.surely import surely
 from opwright.telemetry import emit, logger
+from opwright.workers.current import Current
 
 if TYPE_CHECKING:
     from opwright.commands.db_scope_provider import DbOperationScopeProvider
@@ -44,6 +47,7 @@ class DbOperationScope(OperationScope):
         self.lost = False
         self.expiry: ScopeExpired | None = None
         self._client = client
+        self._events = Events(client, context.commander.trigger_of, self._check)
         self._transaction: DbTransaction | None = None
         self._source: object = None
         self._turn = asyncio.Lock()  # nested commands may run at the same time, and a connection does one thing at a time
@@ -52,6 +56,10 @@ class DbOperationScope(OperationScope):
         self.notices: set[Callable[[], None]] = set()
 
     # ------------------------------------------------------------------------------------------- its transaction
+
+    @property
+    def events(self) -> Events:
+        return self._events
 
     async def connection(self) -> Any:
         """The connection in whose transaction the effects belong: asyncpg's on PostgreSQL, sqlite3's on SQLite.
@@ -134,12 +142,27 @@ class DbOperationScope(OperationScope):
         if not await surely(land, lambda: self._settled(store)):
             raise StoreUnavailable(f"{self._command}: the connection broke at the COMMIT; nothing was committed")
         self.entry, self.is_committed = entry, True
+        if (submitted := self._submitted()) is not None:
+            submitted.over = True
+        if self._events:
+            self.notices |= {self._client.wake, store.engine.notify}
         for notify in self.notices:
             notify()
 
     def _plan(self, entry: LogEntry) -> Plan[None]:
         append = log.append_anew if self._context.operation.given_up else log.append
         yield from append(entry)
+        yield from self._events.plan()
+        submitted = self._submitted()
+        if submitted is not None:
+            outermost = self._context
+            assert outermost.handler is not None  # noqa: S101 - nobody else asks for a scope
+            yield from end_plan(self._client, submitted, outermost.handler.as_trigger().encode(outermost.result))
+
+    def _submitted(self) -> Current | None:
+        """The operation that ends with the command, unless something has ended it already."""
+        submitted = self._context.operation.submitted
+        return None if submitted is None or submitted.over else submitted
 
     async def _write(self, store: Store, plan: Plan[None]) -> None:
         self._check()

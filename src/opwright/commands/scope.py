@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext, current_context
+from opwright.commands.events import Events
 from opwright.commands.operation_items import OperationItems
 from opwright.commands.pipeline import CallNext
 from opwright.errors import ConfigurationError, InvalidOperation
@@ -59,6 +60,13 @@ class OperationScope(ABC):
         """The connection in whose transaction the effects belong. Raises InvalidOperation where the scope is transient."""
         raise InvalidOperation(
             "the operation scope is transient: it has no transaction; register the command as durable", field="scope"
+        )
+
+    @property
+    def events(self) -> Events:
+        """Its outbox. Raises InvalidOperation where the scope is transient."""
+        raise InvalidOperation(
+            "the operation scope is transient: it has no events; register the command as durable", field="scope"
         )
 
     @abstractmethod

@@ -42,6 +42,7 @@ class Client:
     """Submits, and hands out what answers questions."""
 
     def __init__(self, url: str, clock: Clock, schema: str) -> None:
+        self.event_retries = 5  # how often an event is tried again, unless it says otherwise
         self.limits: dict[str, Limit] = {}  # of queues, by name
         self.surroundings: Callable[[], object | None] = _nothing  # the connection that a framework gives all code of a request
         self.scope: Callable[[], Foreign | None] = _nothing  # the durable scope of the command around this code

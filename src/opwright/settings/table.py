@@ -38,8 +38,15 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     seed: Seed | None = None
 
 
+def _check(declared: msgspec.Struct) -> None:
+    for name in declared.__struct_fields__:
+        setting, value = TABLE[name], getattr(declared, name)
+        if not setting.allows(value):
+            raise ConfigurationError(f"{name}: {value!r} is not {setting.wanted()}")
+
+
 class Database(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the operations of an application live."""
+    """Where the operations of an application live, and what goes for all of its processes."""
 
     url: Annotated[
         str, About(meaning="the database: `sqlite:///file.db` or `postgresql://user@host/database`", unset="none")
@@ -50,6 +57,13 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         About(meaning="what tells other processes of commands: `auto` (NOTIFY on PostgreSQL, a folder beside a SQLite file), "
               "`redis://…`, `file:/folder`, `none`: they poll"),
     ] = "auto"  # fmt: skip
+    event_retries: Annotated[
+        int,
+        About(meaning="how often an event is tried again before it is Discarded, unless it says otherwise", least=0, most=10_000),
+    ] = 5  # fmt: skip
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +145,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_failed: Annotated[
         float | Literal["never"], About(meaning="the same for one that failed", unit="h", least=0)
     ] = 336.0  # fmt: skip
+    keep_events: Annotated[
+        float | Literal["never"],
+        About(meaning="the same for an event that was Processed; one that was Discarded is kept like others that failed",
+              unit="h", least=0),
+    ] = 1.0  # fmt: skip
     sweep_interval: Annotated[
         float, About(meaning="time between two deletions of such records, of all hosts together", unit="s", above=0)
     ] = 60.0
@@ -168,10 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            setting, value = TABLE[name], getattr(self, name)
-            if not setting.allows(value):
-                raise ConfigurationError(f"{name}: {value!r} is not {setting.wanted()}")
+        _check(self)
         if self.lease < 2 * self.renew:
             raise ConfigurationError(
                 f"lease: {self.lease} s must be at least twice renew ({self.renew} s), or one late renewal loses it"
@@ -202,6 +218,7 @@ class Overrides(TypedDict, total=False):
     keep_succeeded: float | Literal["never"]
     keep_cancelled: float | Literal["never"]
     keep_failed: float | Literal["never"]
+    keep_events: float | Literal["never"]
     sweep_interval: float
     keep_log: float
     trim_interval: float
