@@ -12,6 +12,7 @@ from benchmarks.measures import (
     idle,
     pickup,
     single_submit,
+    watchers,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "idle",
     "pickup",
     "single_submit",
+    "watchers",
 ]

@@ -57,13 +57,9 @@ def test_without_a_word_the_seed_s_times_are_kept() -> None:
 
 
 def test_where_everything_is_kept_nothing_looks() -> None:
-    """Only the log of commands is always trimmed."""
-    assert (
-        sweeps_of_operations(
-            {"keep_succeeded": "never", "keep_cancelled": "never", "keep_failed": "never", "keep_events": "never"}, {}
-        )
-        == []
-    )
+    """Of operations; the log of commands always is."""
+    never: Overrides = {"keep_succeeded": "never", "keep_cancelled": "never", "keep_failed": "never", "keep_events": "never"}
+    assert sweeps_of_operations(never, {}) == []
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_an_application_takes_its_database_from_the_first_place_that_has_it(
     (folder / "opwright.toml").write_text('url = "sqlite:///file.db"\nschema = "of_file"\nevent_retries = 1\n')
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///file.db", "of_file")
-    assert ops.sources == dict.fromkeys(("url", "schema", "event_retries"), "opwright.toml") | {"log_watcher": "default"}
+    default = {"log_watcher": "default"}
+    of_file = dict.fromkeys(("url", "schema", "event_retries"), "opwright.toml")
+    assert ops.sources == of_file | default
     assert ops.client.event_retries == 1
 
     monkeypatch.setenv("OPWRIGHT_URL", "sqlite:///variable.db")
@@ -70,17 +72,14 @@ def test_an_application_takes_its_database_from_the_first_place_that_has_it(
     monkeypatch.setenv("OPWRIGHT_EVENT_RETRIES", "2")
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///variable.db", "of_variable")
-    assert ops.sources == {
-        "url": "OPWRIGHT_URL",
-        "schema": "OPWRIGHT_SCHEMA",
-        "event_retries": "OPWRIGHT_EVENT_RETRIES",
-        "log_watcher": "default",
-    }
+    assert (
+        ops.sources == {"url": "OPWRIGHT_URL", "schema": "OPWRIGHT_SCHEMA", "event_retries": "OPWRIGHT_EVENT_RETRIES"} | default
+    )
     assert ops.client.event_retries == 2
 
     ops = Opwright("sqlite:///argument.db", schema="of_argument", event_retries=3)
     assert (ops.client.url, ops.client.schema) == ("sqlite:///argument.db", "of_argument")
-    assert ops.sources == {"url": "argument", "schema": "argument", "event_retries": "argument", "log_watcher": "default"}
+    assert ops.sources == {"url": "argument", "schema": "argument", "event_retries": "argument"} | default
     assert ops.client.event_retries == 3
 
 

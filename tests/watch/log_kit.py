@@ -157,10 +157,12 @@ class Process:
     def __init__(self, watcher: DbLogWatcher) -> None:
         self.watcher = watcher
         self.wakes = 0
+        self.woken = asyncio.Event()
 
     def wake(self) -> None:
         """What its reader would do, counted."""
         self.wakes += 1
+        self.woken.set()
 
     async def start(self) -> None:
         """Begin, and wait until the way is there."""
@@ -174,9 +176,10 @@ class Process:
 
     async def hears(self, other: "Process") -> None:
         """Another one commits, and this one is woken."""
-        before = self.wakes
+        self.woken.clear()
         await other.commits()
-        await reached(lambda: self.wakes > before, "the message of the other")
+        async with asyncio.timeout(PATIENCE):
+            await self.woken.wait()
 
 
 class Fleet:

@@ -34,6 +34,7 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         self._url = url
         self._channel = channel
         self._client = _client(url)
+        self._mouth: Any = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
 
     async def _open(self) -> None:
         from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
@@ -50,10 +51,25 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         return _Ear(self._url, self._client, self._channel, self._connected, self._heard)
 
     async def _send(self, message: str) -> None:
+        from redis.exceptions import ConnectionError as Disconnected
+
         with _translated(self._url):
-            await self._client.publish(self._channel, message)
+            try:
+                await self._publish(message)
+            except Disconnected:  # the server may have ended the connection while nothing was sent
+                await self._publish(message)
+
+    async def _publish(self, message: str) -> None:
+        """On a connection of our own: a call of the client takes a third of a millisecond longer, because it looks for one."""
+        try:
+            await self._mouth.send_command("PUBLISH", self._channel, message)
+            await self._mouth.read_response()
+        except BaseException:
+            await self._mouth.disconnect(nowait=True)
+            raise
 
     async def _close(self) -> None:
+        await self._mouth.disconnect()
         await self._client.aclose()
 
 
