@@ -3,6 +3,7 @@
 from benchmarks.measures import (
     anatomy,
     bulk_submit,
+    command,
     computed,
     drain,
     finished,
@@ -17,6 +18,7 @@ from benchmarks.measures import (
 __all__ = [
     "anatomy",
     "bulk_submit",
+    "command",
     "computed",
     "drain",
     "finished",

@@ -75,7 +75,7 @@ def started_when_watched(folder: Path, watcher: subprocess.Popen[str]) -> Iterat
         yield process
 
 
-def test_the_three_groups_are_those_of_the_package() -> None:
+def test_the_three_groups_are_drawn_and_are_those_of_the_package() -> None:
     """Pipeline, services in the background, notification: each name that the page gives can be imported."""
     rows = re.findall(
         r"^\| (pipeline|services in the background|notification) \| .*? \| (.*?) \|$", GUIDE.read_text(), re.MULTILINE
@@ -86,7 +86,7 @@ def test_the_three_groups_are_those_of_the_package() -> None:
     assert {name for group in names for name in group} <= set(opwright.__all__)
 
 
-def test_the_life_of_a_scope_is_told() -> None:
+def test_the_life_of_a_scope_is_described() -> None:
     """From its beginning through use, commit or roll-back, to completion, in this order."""
     (drawing,) = re.findall(r"\n\n((?:    .*\n)+)", sections()["The scope"])
     steps = ("asked for", "opened", "used", "committed", "invalidated here", "completed")
@@ -110,7 +110,7 @@ def test_invalidation_across_processes_is_drawn() -> None:
     assert max(len(line) for line in drawing.splitlines() if line.startswith("    ")) <= 120
 
 
-def test_the_way_of_an_event_is_told() -> None:
+def test_the_way_of_an_event_is_described() -> None:
     """Added with the operation, read, carried out, marked."""
     way = sections()["Events"]
     steps = ("scope.events.add ──>", "committed with the scope", "New", "read by a host", "carried out", "Processed")

@@ -7,8 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from opwright import LogEntry
+from opwright.model.ids import new_id
+from opwright.store.log import append
 from tests.kit.diary import FOLDER, Diary
 from tests.kit.market import PRICES, SHELF, VALUES, Market, SetPrice
 from tests.kit.processes import HostProcess
@@ -108,6 +112,7 @@ async def test_exactly_the_values_concerned_run_again_on_both_hosts(market: Mark
         assert [runs for _, runs in await read(market, operation)] == [concerned(100)] * 2
 
 
+@pytest.mark.fault("F63")
 @pytest.mark.parametrize("watcher", ["auto", "redis", "file", "none"], indirect=True)
 async def test_other_hosts_follow_by_themselves(market: Market, tmp_path: Path, database_url: str, watcher: str) -> None:
     """Soon where a watcher wakes them, and where there is none within five seconds, with the database alone."""
@@ -128,6 +133,27 @@ async def test_other_hosts_follow_by_themselves(market: Market, tmp_path: Path, 
     assert max(delays) < most, delays
     kind = watcher.partition(":")[0]
     print(f"{kind}: median {statistics.median(delays) * 1000:.1f} ms, longest {max(delays) * 1000:.1f} ms")  # noqa: T201
+
+
+@pytest.mark.fault("F60")
+async def test_what_is_committed_later_with_an_earlier_position_is_not_missed(
+    market: Market, tmp_path: Path, database_url: str
+) -> None:
+    """Another program holds its transaction open while a later command is committed and read; then it commits."""
+    engine = (await market.ops.client.store()).engine
+    part = engine.statements["log"].parts[0]
+    inputs = '{"product":9,"price":4}'
+    (step,) = append(LogEntry(new_id(), 77, 1, "set_price", inputs))
+    with hosts(database_url, tmp_path):
+        await read(market)
+        program = await asyncpg.connect(database_url)
+        async with program.transaction():
+            await program.execute("update prices set price = 4 where product = 9")
+            await program.fetch(part.sql, *part.arguments(engine.values(step.values)))
+            assert [runs for _, runs in await read(market, await command(market, 7, 3))] == [concerned(7)] * 2
+        await program.close()
+        assert [runs for _, runs in await read(market, step.values["id"])] == [concerned(9)] * 2
+        assert [runs for _, runs in await read(market)] == [{}] * 2
 
 
 async def test_a_worker_process_that_caches_follows_too(market: Market, tmp_path: Path, database_url: str) -> None:
@@ -153,6 +179,7 @@ def listening(host: HostProcess) -> int:
     return len([one for one in host.events("watcher.connected") if one.fields["watcher"] == "postgresql log watcher"])
 
 
+@pytest.mark.fault("F63")
 async def test_a_listener_whose_connection_was_killed_is_woken_again(market: Market, tmp_path: Path, database_url: str) -> None:
     """What was sent meanwhile is read as soon as it listens again, and nothing is computed anew for that."""
     speaking = "datname = current_database() and query ~ '^select pg_notify'"
@@ -166,6 +193,7 @@ async def test_a_listener_whose_connection_was_killed_is_woken_again(market: Mar
         await check(market, 8)
 
 
+@pytest.mark.fault("F28", "F63")
 async def test_a_restart_of_the_database_loses_no_invalidation(
     market: Market, tmp_path: Path, database_url: str, server: OwnServer
 ) -> None:

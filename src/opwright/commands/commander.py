@@ -165,7 +165,14 @@ class Commander:
         return self.clock.monotonic()
 
     async def _complete(self, completion: Completion) -> None:
-        await self.call(completion, isolated=True)
+        context = CommandContext(self, completion, None)
+        token = current_context.set(None)
+        try:  # in the task of whoever tells of it: its context has nothing of a command's
+            await self._carry_out(context, None)
+        finally:
+            current_context.reset(token)
+        if context.error is not None:
+            raise context.error
         telemetry.emit("operation.completed", operation=completion.entry.id, command=completion.entry.command)
 
     def _install(self, function: Any, kind: type) -> None:

@@ -20,8 +20,9 @@ def _passes(error: BaseException) -> bool:
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
     busy = getattr(error, "sqlite_errorname", None) or ""
     lost = getattr(error, "connection_invalidated", False) is True  # as SQLAlchemy tells it
+    stale = type(error).__name__ == "InvalidCachedStatementError"  # of asyncpg: a migration has changed what it returns
     ours = isinstance(error, StoreConflict | StoreUnavailable | StoreBusy)
-    return ours or lost or str(state).startswith(_STATES) or str(busy).startswith(_BUSY)
+    return ours or lost or stale or str(state).startswith(_STATES) or str(busy).startswith(_BUSY)
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:

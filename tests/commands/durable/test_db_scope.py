@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from tests.commands.durable.kit import AddMany, AddUser, Other, adding, entries,
 from tests.commands.kit import Note, completions
 from tests.contract.kit import query
 
+sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
@@ -102,6 +105,39 @@ async def test_the_connection_of_a_command_that_failed_is_used_again_without_wha
         await ops.call(AddUser("bad"))
     assert "public" in await ops.call(AddUser("good"))
     assert used[0] == used[1]
+
+
+LASTING: dict[str, Callable[[Any], Any]] = {
+    "a setting": lambda connection: connection.execute("pragma foreign_keys = on"),
+    "a table of its own": lambda connection: connection.execute("create temp table mine (number integer)"),
+    "a function": lambda connection: connection.create_function("seven", 0, lambda: 7),
+    "a callback": lambda connection: connection.set_trace_callback(lambda _: None),
+}
+
+
+@sqlite
+@pytest.mark.parametrize("install", LASTING.values(), ids=LASTING)
+async def test_a_connection_to_a_file_is_used_again_unless_something_would_outlive_the_scope(
+    ops: Opwright, install: Callable[[Any], Any]
+) -> None:
+    used: list[Any] = []
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        used.append(connection)
+        assert connection.row_factory is sqlite3.Row
+        connection.row_factory = None
+        await insert(connection, command.name)
+        if command.name == "second":
+            install(connection)
+
+    for name in ("first", "second", "third", "fourth"):
+        await ops.call(AddUser(name))
+    assert used[0] is used[1]
+    assert used[1] is not used[2]
+    assert used[2] is used[3]
+    assert len(await users(ops)) == 4
 
 
 async def test_a_scope_that_nothing_is_written_in_still_writes_its_entry(ops: Opwright) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from functools import partial
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from opwright import OperationScope, Opwright, StoreUnavailable, StoreUncertain
-from opwright.store import surely
+from opwright.store import own, surely
+from opwright.store.lent import LentConnection
 from opwright.store.log import Log
 from tests.commands.durable.kit import AddUser, Other, adding, entries, tombstones, users
 from tests.commands.kit import completions
@@ -108,7 +107,7 @@ async def test_what_stays_in_doubt_is_not_run_again(far: Opwright, wire: Wire, m
     assert await users(far) == ["ann"]  # once
 
 
-class Lossy(sqlite3.Connection):
+class Lossy(LentConnection):
     """A file whose COMMIT raises once, after it was done or before."""
 
     lands = True
@@ -129,8 +128,7 @@ async def test_the_same_holds_for_a_file(ops: Opwright, monkeypatch: pytest.Monk
     adding(ops)
     monkeypatch.setattr(Lossy, "lands", reaches)
     monkeypatch.setattr(Lossy, "armed", True)
-    connect: Any = partial(sqlite3.connect, factory=Lossy)
-    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(own, "LentConnection", Lossy)
     assert await ops.call(AddUser("ann")) == "ann"
     assert not Lossy.armed
     monkeypatch.undo()
