@@ -1,5 +1,25 @@
 """What the bare drivers reach with the same work on the same machine, measured in the same run."""
 
-from benchmarks.floors import memo, notify, pgbench, postgresql_insert, postgresql_queue, sqlite_kept, sqlite_queue
+from benchmarks.floors import (
+    command,
+    memo,
+    notify,
+    pgbench,
+    postgresql_insert,
+    postgresql_queue,
+    publish,
+    sqlite_kept,
+    sqlite_queue,
+)
 
-__all__ = ["memo", "notify", "pgbench", "postgresql_insert", "postgresql_queue", "sqlite_kept", "sqlite_queue"]
+__all__ = [
+    "command",
+    "memo",
+    "notify",
+    "pgbench",
+    "postgresql_insert",
+    "postgresql_queue",
+    "publish",
+    "sqlite_kept",
+    "sqlite_queue",
+]

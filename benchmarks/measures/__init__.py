@@ -3,6 +3,7 @@
 from benchmarks.measures import (
     anatomy,
     bulk_submit,
+    command,
     computed,
     drain,
     finished,
@@ -11,11 +12,13 @@ from benchmarks.measures import (
     idle,
     pickup,
     single_submit,
+    watchers,
 )
 
 __all__ = [
     "anatomy",
     "bulk_submit",
+    "command",
     "computed",
     "drain",
     "finished",
@@ -24,4 +27,5 @@ __all__ = [
     "idle",
     "pickup",
     "single_submit",
+    "watchers",
 ]

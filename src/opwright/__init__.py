@@ -7,11 +7,16 @@ A folder imports only what lies below it.
 """
 
 from opwright.app.application import Opwright
+from opwright.app.db_event_log_reader import DbEventLogReader
 from opwright.app.host import Host
 from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext
+from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
+from opwright.commands.db_scope import DbOperationScope
+from opwright.commands.db_scope_provider import DbOperationScopeProvider
+from opwright.commands.events import Event, Events
 from opwright.commands.in_memory_scope import InMemoryOperationScope, InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler, InvalidatingCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -38,6 +43,7 @@ from opwright.errors import (
     OpwrightError,
     SchemaTooNew,
     SchemaTooOld,
+    ScopeExpired,
     StaleClaim,
     StoreBusy,
     StoreError,
@@ -46,6 +52,10 @@ from opwright.errors import (
     UnknownCommand,
     UnknownTrigger,
 )
+from opwright.log.reader import DbOperationLogReader, LogStatus
+from opwright.maintenance.db_event_log_trimmer import DbEventLogTrimmer
+from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
+from opwright.model.event_state import EventState
 from opwright.model.items import Items
 from opwright.model.limit import Limit
 from opwright.model.log_entry import LogEntry, NestedEntry
@@ -57,6 +67,10 @@ from opwright.operations.handle import Batch, Handle, Update
 from opwright.operations.submitter import HandedBack
 from opwright.operations.trigger import Trigger
 from opwright.settings import Settings
+from opwright.watch.file_system_log import FileSystemDbLogWatcher
+from opwright.watch.log_watcher import DbLogWatcher, NoDbLogWatcher
+from opwright.watch.postgresql_log import PostgreSqlDbLogWatcher
+from opwright.watch.redis_log import RedisDbLogWatcher
 from opwright.workers.current import Current
 
 __all__ = [
@@ -73,7 +87,19 @@ __all__ = [
     "ComputedFunction",
     "ConfigurationError",
     "Current",
+    "DbEventLogReader",
+    "DbEventLogTrimmer",
+    "DbLogWatcher",
+    "DbOperationCompletionNotifier",
+    "DbOperationLogReader",
+    "DbOperationLogTrimmer",
+    "DbOperationScope",
+    "DbOperationScopeProvider",
+    "Event",
+    "EventState",
+    "Events",
     "ExtraMissing",
+    "FileSystemDbLogWatcher",
     "HandedBack",
     "Handle",
     "Host",
@@ -88,8 +114,10 @@ __all__ = [
     "KeyTaken",
     "Limit",
     "LogEntry",
+    "LogStatus",
     "NestedEntry",
     "NestedOperationLogger",
+    "NoDbLogWatcher",
     "NotInOperation",
     "Operation",
     "OperationCancelled",
@@ -100,8 +128,11 @@ __all__ = [
     "OperationTimeout",
     "Opwright",
     "OpwrightError",
+    "PostgreSqlDbLogWatcher",
+    "RedisDbLogWatcher",
     "SchemaTooNew",
     "SchemaTooOld",
+    "ScopeExpired",
     "Settings",
     "StaleClaim",
     "Status",

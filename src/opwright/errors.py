@@ -16,6 +16,7 @@ OpwrightError
 ├── OperationFailed            raised by ``handle.result()`` of a FAILED operation
 ├── OperationCancelled         raised by ``handle.result()`` of a CANCELLED operation
 ├── ComputedCycle              a computed value would have to wait for itself
+├── ScopeExpired           the operation scope of a command kept others from writing to an SQLite file for too long
 ├── StaleClaim                 what a trigger wrote came too late: its operation is another's now
 ├── OperationTimeout           the error of an operation that has used up its ``timeout``
 ├── OperationExpired           the error of one that gave no sign of life for the maximum processing time
@@ -126,6 +127,10 @@ class ComputedCycle(OpwrightError):
 
     def __init__(self, call: str) -> None:
         super().__init__(f"{call} needs its own value: it was called by a body that it is waiting for")
+
+
+class ScopeExpired(OpwrightError):
+    """The operation scope of a command was open for longer than others wait for an SQLite file; nothing of it was written."""
 
 
 class OperationTimeout(OpwrightError):

@@ -29,9 +29,10 @@ TROUBLE = (StoreUnavailable, StoreBusy, StoreConflict)  # with the database, as 
 
 
 class Outage:
-    """Trouble with a database, as all services of one host see it."""
+    """Trouble with a database, or with another server, as all services of one host see it."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: str = "the database") -> None:
+        self._of = of
         self._failing: set[Service] = set()
         self._since = 0.0
 
@@ -58,7 +59,7 @@ class Outage:
         if not self.on:
             seconds = time.monotonic() - self._since
             emit("outage.ended", seconds=seconds)
-            logger.info("the database is back, after %.1f s", seconds)
+            logger.info("%s is back, after %.1f s", self._of, seconds)
 
     def leaves(self, service: Service) -> None:
         """A service was stopped: whether it would get through nobody will know."""

@@ -62,10 +62,13 @@ def test_a_schema_in_the_address_wins_and_is_told(local_shell: Shell) -> None:
 
 
 def test_a_password_is_never_printed(local_shell: Shell) -> None:
-    local_shell.write("pyproject.toml", '[tool.opwright]\nurl = "postgresql://app:hidden@db/app"\n')
+    local_shell.write(
+        "pyproject.toml", '[tool.opwright]\nurl = "postgresql://app:hidden@db/app"\nlog_watcher = "redis://:hidden@r"\n'
+    )
     for arguments in ((), ("--json",)):
         done = local_shell.inside("settings", *arguments)
         assert "postgresql://app:***@db/app" in done.out
+        assert "redis://:***@r" in done.out
         assert "hidden" not in done.out + done.err
 
 

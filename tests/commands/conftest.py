@@ -1,17 +1,21 @@
-"""An application whose database is never opened."""
+"""An application whose database is a file, opened by the first durable scope."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from opwright import Opwright
 from tests.commands.kit import Journal
 
 
-@pytest.fixture
-def ops(tmp_path: Path) -> Opwright:
+@pytest_asyncio.fixture
+async def ops(tmp_path: Path) -> AsyncIterator[Opwright]:
     """The application under test."""
-    return Opwright(f"sqlite:///{tmp_path}/never.db")
+    application = Opwright(f"sqlite:///{tmp_path}/opwright.db")
+    yield application
+    await application.client.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from opwright import (
     CommandContext,
     Completion,
     ConfigurationError,
+    DbOperationScopeProvider,
     InMemoryOperationScopeProvider,
     InvalidatingCommandCompletionHandler,
     InvalidatingCompletionHandler,
@@ -18,7 +19,7 @@ from opwright import (
     Opwright,
     UnknownCommand,
 )
-from tests.commands.kit import Divide, Journal, ListScopeProvider, PlaceOrder, PlaceRushOrder, Shop, passed
+from tests.commands.kit import Divide, PlaceOrder, PlaceRushOrder, Shop, passed
 
 
 class Unhandled:
@@ -29,16 +30,17 @@ def names(ops: Opwright, kind: type) -> list[str]:
     return [step.name.rpartition(".")[2] for step in ops.pipeline(kind)]
 
 
-def test_the_filters_of_opwright_have_the_priorities_of_the_seed(ops: Opwright, journal: Journal) -> None:
-    ops.commander.provide(ListScopeProvider(journal))
+def test_the_filters_of_opwright_have_the_priorities_of_the_seed(ops: Opwright) -> None:
     assert ops.pipeline(Completion)[:4] == [
         (11_000, "NestedOperationLogger"),
         (10_000, "InMemoryOperationScopeProvider"),
-        (1_000, "ListScopeProvider"),
+        (1_000, "DbOperationScopeProvider"),
         (100, "InvalidatingCommandCompletionHandler"),
     ]
-    filters = (NestedOperationLogger, InMemoryOperationScopeProvider, InvalidatingCommandCompletionHandler)
-    assert [one.priority for one in filters] == [11_000, 10_000, 100]
+    filters = (
+        NestedOperationLogger, InMemoryOperationScopeProvider, DbOperationScopeProvider, InvalidatingCommandCompletionHandler,
+    )  # fmt: skip
+    assert [one.priority for one in filters] == [11_000, 10_000, 1_000, 100]
 
 
 def test_the_completion_handler_has_two_names() -> None:
@@ -68,7 +70,7 @@ async def test_filters_are_called_from_the_highest_priority_to_the_lowest(ops: O
 
     assert await ops.call(Divide(6, 3)) == 2
     assert called == ["20000", "5000", "500", "handler", "500 again", "5000 again", "20000 again"]
-    assert [step.priority for step in ops.pipeline(Divide)] == [20_000, 11_000, 10_000, 5_000, 500, 0]
+    assert [step.priority for step in ops.pipeline(Divide)] == [20_000, 11_000, 10_000, 5_000, 1_000, 500, 0]
 
 
 def test_of_equal_priorities_the_more_general_filter_is_outside_and_then_the_first_registered(ops: Opwright) -> None:
@@ -91,7 +93,7 @@ def test_of_equal_priorities_the_more_general_filter_is_outside_and_then_the_fir
     @ops.command
     async def place_rush(order: PlaceRushOrder) -> None: ...
 
-    assert names(ops, PlaceRushOrder)[2:] == ["everything", "shop", "orders", "orders_too", "rush", "place_rush"]
+    assert names(ops, PlaceRushOrder)[3:] == ["everything", "shop", "orders", "orders_too", "rush", "place_rush"]
 
 
 def test_a_filter_sees_the_commands_of_its_type_only(ops: Opwright) -> None:

@@ -1,6 +1,7 @@
 """The log on PostgreSQL: positions are drawn in one order and committed in another, and a reader misses none and repeats none."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -9,13 +10,11 @@ import asyncpg
 import pytest_asyncio
 
 from opwright.clock import SECOND, TurnedClock
-from opwright.model.log_entry import LogEntry
-from opwright.store import log as logs
 from opwright.store.engine import Lane
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import promptly, until
-from tests.contract.log_kit import entry, read, write
+from tests.contract.log_kit import entry, put, read, write
 
 HOLD = """
 create function public.hold() returns trigger language plpgsql as $$
@@ -42,13 +41,6 @@ async def writer(logged: Store) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(logged.engine.url)
     yield connection
     connection.terminate()
-
-
-async def put(connection: Any, store: Store, one: LogEntry) -> None:
-    """Write an entry on a connection, in the transaction that is open there."""
-    (step,) = logs.append(one)
-    part = store.engine.statements[step.name].parts[0]
-    await connection.fetch(part.sql, *part.arguments(store.engine.values(step.values)))
 
 
 async def test_what_is_committed_later_with_an_earlier_position_is_read(logged: Store, writer: Any) -> None:
@@ -194,4 +186,43 @@ async def test_a_reading_goes_by_the_index_of_transactions(logged: Store) -> Non
         plan = "\n".join(row[0] for row in rows)
         assert plan.count("Index Scan using operation_log_xid on operation_log") == 2
         assert "Seq Scan" not in plan
+    await raw.close()
+
+
+COMMITTED = """
+do $$ begin
+  for number in 1..10000 loop
+    insert into opwright.operation_log (id, logged_at, origin, command, inputs) values (number + {}, 1, 77, 'meanwhile', '{{}}');
+    commit;
+  end loop;
+end $$
+"""
+
+
+async def test_a_transaction_that_stays_open_for_long_makes_no_reading_dearer(logged: Store, writer: Any) -> None:
+    """Ten thousand others are committed meanwhile, each with an entry: a reading of one more touches at most twice the blocks."""
+    assert isinstance(logged.engine, PostgresEngine)
+    raw = (await logged.engine.connect(Lane.CONTROL)).raw
+    part = logged.engine.statements["log_between"].parts[0]
+    await raw.execute(f"set synchronous_commit = off; prepare probe as {part.sql}")
+
+    async def blocks() -> int:
+        """That a reading of one entry touches."""
+        after = await logged.log.end()
+        await write(logged, entry())
+        values = {"after": f"'{after.seen}'", "until": f"'{(await logged.log.end()).seen}'", "position": "0", "limit": "1000"}
+        call = f"execute probe ({', '.join(values[name] for name in part.parameters)})"
+        ((plan,),) = await raw.fetch(f"explain (analyze, buffers, timing off, format json) {call}")
+        (found,) = json.loads(plan)
+        assert found["Plan"]["Actual Rows"] == 1
+        return int(found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"])
+
+    await raw.execute(COMMITTED.format(0))
+    async with writer.transaction():
+        await put(writer, logged, entry("open"))
+        begin, of_late = await logged.log.end(), await blocks()
+        await raw.execute(COMMITTED.format(10_000))
+        assert len((await read(logged, begin))[0]) == 10_001
+        for_long = await blocks()
+    assert for_long < 2 * of_late
     await raw.close()

@@ -15,7 +15,7 @@ from opwright.store.store import Store
 SOURCE = Path(opwright.__file__).parent
 
 # What one engine alone has.
-ONLY_POSTGRESQL = {"notify", "notify_within"}
+ONLY_POSTGRESQL = {"notify", "notify_log", "notify_within"}
 # What every call is given by its engine.
 GIVEN = {"now", "gate", "channel", "tell"}
 # Statements called by a name that is put together, with what that call hands over.

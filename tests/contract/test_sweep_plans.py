@@ -31,12 +31,12 @@ insert into opwright.operation_keys select 'work', g, g from generate_series(1, 
 """
 VALUES: dict[str, Any] = {
     "operations": f"'{{{','.join(map(str, range(1, 501)))}}}'", "after": "5", "before": "5000", "cutoff": "5000",
-    "limit": "1000", "status": "2", "ended": "5", "operation": "5", "surplus": "50", "offset": "50",
+    "limit": "1000", "status": "2", "ended": "5", "operation": "5", "surplus": "50", "offset": "50", "queue": "'events'",
 }  # fmt: skip
 # The index by which each goes.
 WINDOWS = {
     "aged_successes": "outcomes_pkey", "aged_unhappy": "outcomes_unhappy", "count_failed": "outcomes_unhappy",
-    "last_surplus": "outcomes_unhappy", "failed_window": "outcomes_unhappy",
+    "aged_successes_of_queue": "outcomes_pkey", "last_surplus": "outcomes_unhappy", "failed_window": "outcomes_unhappy",
 }  # fmt: skip
 BATCHES = ["sweepable", "sweep"]
 LARGE = r"Index (?:Only )?Scan(?: Backward)? using (\w+) on \w+(?: \w+)?"

@@ -16,6 +16,14 @@ def test_the_architecture_is_drawn() -> None:
     assert "ARCHITECTURE.md" in (ROOT / "docs" / "architecture.md").read_text()
 
 
+def test_the_way_of_an_invalidation_to_other_hosts_is_described() -> None:
+    """Who commits notifies, and each peer reads the log and invalidates; with a drawing."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    section = page.split("## How an invalidation reaches other hosts")[1].split("\n##")[0]
+    for words in ("Who commits notifies", "Each peer reads the log", "`invalidates`", "reader ──► invalidate here"):
+        assert words in section
+
+
 def test_the_table_of_settings_is_the_declared_one() -> None:
     """Every setting has its row, word for word as it is declared and in the same order; no row is left of one that is gone."""
     page = (ROOT / "docs" / "settings.md").read_text()

@@ -8,7 +8,7 @@ import pytest
 from opwright.clock import TurnedClock
 from opwright.errors import StoreUnavailable
 from opwright.maintenance.core_job_manager import CoreJobManager
-from opwright.maintenance.sweep import Deleted, Sweep
+from opwright.maintenance.sweep import Deleted, OperationSweep
 from opwright.model.status import OutcomeCode
 from opwright.store.store import Store
 from opwright.telemetry import recorded as recorded_events
@@ -16,7 +16,7 @@ from tests.contract.kit import FAILURE, Member
 from tests.maintenance.kit import DAY, ended, heartbeat, recorded, sweeper
 
 
-class Told(Sweep):
+class Told(OperationSweep):
     """A sweep that does what the test says."""
 
     def __init__(self, name: str, interval: float, store: Store, clock: TurnedClock) -> None:

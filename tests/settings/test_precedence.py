@@ -59,20 +59,35 @@ def test_an_application_takes_its_database_from_the_first_place_that_has_it(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     """The file, the variable, the argument; each beats the one before, and ``sources`` remembers which it was."""
-    (folder / "opwright.toml").write_text('url = "sqlite:///file.db"\nschema = "of_file"\n')
+    (folder / "opwright.toml").write_text('url = "sqlite:///file.db"\nschema = "of_file"\nevent_retries = 1\n')
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///file.db", "of_file")
-    assert ops.sources == {"url": "opwright.toml", "schema": "opwright.toml"}
+    default = {"log_watcher": "default"}
+    of_file = dict.fromkeys(("url", "schema", "event_retries"), "opwright.toml")
+    assert ops.sources == of_file | default
+    assert ops.client.event_retries == 1
 
     monkeypatch.setenv("OPWRIGHT_URL", "sqlite:///variable.db")
     monkeypatch.setenv("OPWRIGHT_SCHEMA", "of_variable")
+    monkeypatch.setenv("OPWRIGHT_EVENT_RETRIES", "2")
     ops = Opwright()
     assert (ops.client.url, ops.client.schema) == ("sqlite:///variable.db", "of_variable")
-    assert ops.sources == {"url": "OPWRIGHT_URL", "schema": "OPWRIGHT_SCHEMA"}
+    assert (
+        ops.sources == {"url": "OPWRIGHT_URL", "schema": "OPWRIGHT_SCHEMA", "event_retries": "OPWRIGHT_EVENT_RETRIES"} | default
+    )
+    assert ops.client.event_retries == 2
 
-    ops = Opwright("sqlite:///argument.db", schema="of_argument")
+    ops = Opwright("sqlite:///argument.db", schema="of_argument", event_retries=3)
     assert (ops.client.url, ops.client.schema) == ("sqlite:///argument.db", "of_argument")
-    assert ops.sources == {"url": "argument", "schema": "argument"}
+    assert ops.sources == {"url": "argument", "schema": "argument", "event_retries": "argument"} | default
+    assert ops.client.event_retries == 3
+
+
+@pytest.mark.parametrize("retries", [-1, 10_001])
+def test_a_number_of_retries_that_makes_no_sense_is_refused(retries: int) -> None:
+    """When the application is made, and not with the first event."""
+    with pytest.raises(ConfigurationError, match=f"event_retries: {retries} is not a whole number from 0 to 10000"):
+        Opwright("sqlite:///never.db", event_retries=retries)
 
 
 def test_without_any_it_is_the_default_schema_and_no_database() -> None:

@@ -19,7 +19,9 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (settings.pool, settings.look_ahead, settings.queues) == ("process", "auto", None)
     assert (settings.wait_interval, settings.waits) == (120.0, 3)
     assert (settings.keep_succeeded, settings.keep_cancelled, settings.keep_failed) == (24.0, 24.0, 14 * 24.0)
+    assert (settings.keep_events, Database(url="sqlite:///never.db").event_retries) == (1.0, 5)
     assert (settings.sweep_interval, settings.dam_cleanup) == (60.0, "auto")
+    assert (settings.keep_log, settings.trim_interval) == (0.5, 900.0)
 
 
 def test_the_table_holds_every_setting_and_an_argument_sets_each_of_a_host() -> None:
@@ -60,7 +62,10 @@ def test_every_default_is_a_value_that_is_allowed() -> None:
         ("OPWRIGHT_KEEP_SUCCEEDED", "0.5", "keep_succeeded", 0.5),
         ("OPWRIGHT_KEEP_CANCELLED", "0", "keep_cancelled", 0.0),
         ("OPWRIGHT_KEEP_FAILED", "never", "keep_failed", "never"),
+        ("OPWRIGHT_KEEP_EVENTS", "2", "keep_events", 2.0),
         ("OPWRIGHT_SWEEP_INTERVAL", "5", "sweep_interval", 5.0),
+        ("OPWRIGHT_KEEP_LOG", "2", "keep_log", 2.0),
+        ("OPWRIGHT_TRIM_INTERVAL", "60", "trim_interval", 60.0),
         ("OPWRIGHT_DAM_CLEANUP", "on", "dam_cleanup", "on"),
         ("OPWRIGHT_FAILED_AGE", "48", "failed_age", 48.0),
         ("FAILED_OPERATION_THRESHOLD_TIME_HOURS", "12", "failed_age", 12.0),
@@ -110,7 +115,10 @@ BAD: list[tuple[str, Any]] = [
     ("keep_succeeded", -1.0),
     ("keep_cancelled", "always"),
     ("keep_failed", float("inf")),
+    ("keep_events", -1.0),
     ("sweep_interval", 0.0),
+    ("keep_log", -0.5),
+    ("trim_interval", 0.0),
     ("dam_cleanup", True),
     ("failed_age", "never"),
     ("failed_records", 0),

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, get_type_hints, overload
 
-from opwright.app.database import client_for
+from opwright.app.database import client_for, watcher_for
 from opwright.app.host import Host
+from opwright.app.log_reading import LogReading
 from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
-from opwright.commands.command import Command
+from opwright.commands.command import RETRIES, Command
 from opwright.commands.commander import Commander
 from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import FilterFunction, Step, own_filter
@@ -20,7 +21,9 @@ from opwright.computed.caches import MAX_ENTRIES, Caches
 from opwright.computed.function import ComputedFunction, computed_function
 from opwright.computed.invalidation import Invalidation
 from opwright.errors import ConfigurationError, InvalidOperation
+from opwright.log.reader import LogStatus
 from opwright.model.limit import Limit
+from opwright.model.log_entry import LogEntry
 from opwright.model.options import Backoff, Options
 from opwright.model.submitter import hand_back_trigger
 from opwright.operations.call import Call
@@ -31,6 +34,7 @@ from opwright.operations.request import Request
 from opwright.operations.submitter import Submitter, hand_back
 from opwright.operations.trigger import AsyncTrigger, PlainTrigger, Trigger, budgets
 from opwright.settings import Overrides, look_up, resolve
+from opwright.watch.log_watchers import Making
 from opwright.workers.runner import Around
 
 P = ParamSpec("P")
@@ -88,9 +92,11 @@ class Opwright:
     """An application and the database in which its operations live.
 
     ``url``: ``sqlite:///file.db`` or ``postgresql://user@host/database``. ``schema``: of the tables (a prefix on SQLite). What is
-    left out comes from ``OPWRIGHT_URL`` and ``OPWRIGHT_SCHEMA``, then from ``opwright.toml``; ``sources`` remembers from where.
+    left out comes from the environment (``OPWRIGHT_URL``), then from ``opwright.toml``; ``sources`` remembers from where.
     Make it at the top level of a module, so that worker processes can import it. ``max_entries``: how many values of its computed
-    functions each event loop keeps.
+    functions each event loop keeps. ``event_retries``: how often an event is tried again, unless it says otherwise (5).
+    ``log_watcher``: as the setting has it, or what makes one of a function that gives the id of this process, such as
+    ``functools.partial(RedisDbLogWatcher, url=…)`` or a subclass of DbLogWatcher.
     Raises ConfigurationError for an address that cannot work.
     """
 
@@ -99,17 +105,22 @@ class Opwright:
         url: str | None = None,
         *,
         schema: str | None = None,
+        event_retries: int | None = None,
         clock: Clock | None = None,
         max_entries: int = MAX_ENTRIES,
+        log_watcher: str | Making | None = None,
     ) -> None:
-        arguments = {"url": url or None, "schema": schema}
+        named = log_watcher if isinstance(log_watcher, str) else None
+        made = None if isinstance(log_watcher, str) else log_watcher
+        arguments = {"url": url or None, "schema": schema, "log_watcher": named, "event_retries": event_retries}
         found = look_up({name: value for name, value in arguments.items() if value is not None})
         self.client = client_for(found, clock or SystemClock())
         self.sources = {name: found.sources[name] for name in arguments}
         self.registry = Registry()
         self._computed = Caches(lambda: self.client.clock, max_entries)
         self.client.find = self.registry.find
-        self.commander = Commander(self.client)
+        self.commander = Commander(self.client, watcher_for(found, made))
+        self.reading = LogReading(self.client, self.commander, self._computed)
         self._home: str = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - who made us is whom workers import
         self._target: Target | None = None
 
@@ -118,9 +129,11 @@ class Opwright:
 
     async def __aenter__(self) -> Self:
         await self.client.retain()
+        await self.reading.enter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.reading.leave()
         await self.client.release()
 
     @overload
@@ -215,23 +228,25 @@ class Opwright:
     def command(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def command(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def command(  # type: ignore[misc] # mypy wants each keyword spelt twice
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as the one handler of the type that its first parameter is annotated with.
 
         It may also ask for ``scope: OperationScope`` and ``context: CommandContext``. It is a trigger too, under the same
         ``name`` (the function's own), so that the command can be submitted; its result travels as JSON then. ``durable=False``: a
-        transient scope will do.
+        transient scope will do. ``retries``: how often the whole command may be run again, with the same id, because of a
+        serialization failure, a deadlock, a lost connection or a busy SQLite file. What it writes in its scope happens once;
+        other effects may be repeated.
         Raises ConfigurationError when the signature does not fit, or the type or the name has a handler already.
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add(command)
-            command.trigger = self._register(command.triggered(self.call), {"name": command.name})
+            command.trigger = self._register(command.triggered(self.commander.call_submitted), {"name": command.name})
             return command
 
         return register if function is None else register(function)
@@ -240,10 +255,10 @@ class Opwright:
     def broadcast_handler(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
     @overload
     def broadcast_handler(
-        self, *, name: str = ..., durable: bool = ...
+        self, *, name: str = ..., durable: bool = ..., retries: int = ...
     ) -> Callable[[Callable[Concatenate[C, ...], Awaitable[R]]], Command[C, R]]: ...
     def broadcast_handler(  # type: ignore[misc] # the same
-        self, function: Any = None, /, *, name: str | None = None, durable: bool = True
+        self, function: Any = None, /, *, name: str | None = None, durable: bool = True, retries: int = RETRIES
     ) -> Any:
         """Register an async function as one of any number of handlers of a type; otherwise as ``command``.
 
@@ -253,7 +268,7 @@ class Opwright:
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
-            command: Command[Any, Any] = Command(handler, name, durable=durable)
+            command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add_broadcast(command)
             return command
 
@@ -305,7 +320,19 @@ class Opwright:
 
     def invalidate_all(self) -> Invalidation:
         """Invalidate every value of every computed function."""
-        return self._computed.everywhere(lambda cache: cache.invalidate_where(lambda _: True))
+        return self._computed.invalidate_all()
+
+    async def caught_up(self, entry: LogEntry | int, timeout: float = 10.0) -> None:
+        """Wait until this process has read the log up to a committed command (its entry, or the id of its operation).
+
+        Then what it invalidates is invalidated here too, unless that failed and was given up. Raises TimeoutError after so many
+        seconds, InvalidOperation where the application is not open.
+        """
+        await self.reading.caught_up(entry, timeout)
+
+    def log_status(self) -> LogStatus:
+        """How far this process has read the log of commands."""
+        return self.reading.status()
 
     def queue(self, name: str, *, limit: Limit | None = None) -> Queue:
         """A queue by name, to be paused and resumed; ``limit`` holds for all operations that this program submits to it."""
@@ -324,7 +351,7 @@ class Opwright:
 
     def host(self, **settings: Unpack[Overrides]) -> Host:
         """A host of this application, to be entered (``async with``) or run. Raises ConfigurationError."""
-        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target)
+        return Host(self.client, self.registry, resolve(settings), self.client.clock, self.target, reading=self.reading)
 
     def target(self) -> Target:
         """Where worker processes import this application from. Raises ConfigurationError when they cannot."""

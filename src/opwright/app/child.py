@@ -31,5 +31,6 @@ def _prepare(target: Target) -> Runner:
     registry = getattr(application, "registry", None)
     if registry is None:
         raise ConfigurationError(f"{target.variable!r} in {target.module} is {application!r}, not an Opwright application")
+    registry.preparations.add(application.reading.entered, first=True)  # what the others compute already is read for
     registry.prepare()
     return registry  # type: ignore[no-any-return]

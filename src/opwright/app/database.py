@@ -6,6 +6,7 @@ from opwright.clock import Clock
 from opwright.errors import ConfigurationError
 from opwright.operations.client import Client
 from opwright.settings import Database, Found
+from opwright.watch.log_watchers import Making, WatcherFor, choice
 
 
 def client_for(found: Found, clock: Clock) -> Client:
@@ -19,6 +20,16 @@ def client_for(found: Found, clock: Clock) -> Client:
     if not database.url:
         raise ConfigurationError("no database: write Opwright('sqlite:///file.db'), or set OPWRIGHT_URL, or url in opwright.toml")
     try:
-        return Client(database.url, clock, database.schema)
+        client = Client(database.url, clock, database.schema)
+    except ConfigurationError as error:
+        raise found.blamed(error) from None
+    client.event_retries = database.event_retries
+    return client
+
+
+def watcher_for(found: Found, made: Making | None) -> WatcherFor:
+    """The log watcher that the code makes, or that the settings name. Raises ConfigurationError, ExtraMissing."""
+    try:
+        return choice(made or found.build(Database).log_watcher)
     except ConfigurationError as error:
         raise found.blamed(error) from None

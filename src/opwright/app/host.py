@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from opwright.app import child
+from opwright.app.log_reading import LogReading
 from opwright.app.maintenance import core_job_manager
 from opwright.app.patience import patiently
 from opwright.app.target import Target, loading
@@ -50,13 +51,21 @@ class Host:
     """Enter it (``async with ops.host():``) to have operations done until the block ends, or ``run()`` it until a signal."""
 
     def __init__(
-        self, client: Client, registry: Registry, settings: Settings, clock: Clock, target: Callable[[], Target]
+        self,
+        client: Client,
+        registry: Registry,
+        settings: Settings,
+        clock: Clock,
+        target: Callable[[], Target],
+        *,
+        reading: LogReading,
     ) -> None:
         self.settings = settings
         self._client = client
         self._registry = registry
         self._clock = clock
         self._target = target
+        self._reading = reading
         self._services: list[Service] = []
         self._pool: Pool
         self._store: Store
@@ -119,6 +128,7 @@ class Host:
             raise
         for service in self._services:
             await service.start()
+        await self._reading.enter()
         self._started = True
         emit("host.started", host=self.id)
 
@@ -143,6 +153,7 @@ class Host:
         with suppress(StoreError, TimeoutError):  # who cannot say good-bye is taken over when the lease ends
             async with asyncio.timeout(GOOD_BYE_SECONDS):
                 await self._lease.say_good_bye()
+        await self._reading.leave()
         emit("host.stopped", host=self.id)
         await self._client.release()
 
@@ -205,7 +216,7 @@ class Host:
         watcher = watcher_for(store.engine, self._scheduler.news)
         self._services = [
             self._settler, self._scheduler, self._lease, self._housekeeping, expiry,
-            *core_job_manager(settings, store.sweeps, self._clock), *([watcher] if watcher else []),
+            core_job_manager(settings, store, self._clock), *([watcher] if watcher else []),
         ]  # fmt: skip
         for service in self._services:
             service.outage = store.outage

@@ -7,23 +7,29 @@ from typing import Literal
 from opwright.clock import Clock
 from opwright.maintenance.core_job_manager import CoreJobManager
 from opwright.maintenance.core_job_sweeper import CoreJobSweeper, Retention
+from opwright.maintenance.db_event_log_trimmer import DbEventLogTrimmer
 from opwright.maintenance.failure_operation_heartbeat import AGE, INTERVAL, RECORDS, FailureOperationHeartbeat
+from opwright.maintenance.log_trimmer import DbOperationLogTrimmer
 from opwright.maintenance.sweep import Sweep
 from opwright.settings import Settings
+from opwright.store.store import Store
 from opwright.store.sweeps import Sweeps
 
 HOUR = 3600.0
 
 
-def core_job_manager(settings: Settings, store: Sweeps, clock: Clock) -> list[CoreJobManager]:
-    """The service that drives the sweeps; none where nothing is ever deleted."""
-    sweeps: list[Sweep] = []
+def core_job_manager(settings: Settings, store: Store, clock: Clock) -> CoreJobManager:
+    """The service that drives the sweeps."""
+    keep_log, turns = settings.keep_log * HOUR, store.sweeps
+    sweeps: list[Sweep] = [DbOperationLogTrimmer(store.log, turns, clock, keep_log, settings.trim_interval)]
     retention = Retention(*map(_seconds, (settings.keep_succeeded, settings.keep_cancelled, settings.keep_failed)))
     if any(seconds is not None for seconds in retention):
-        sweeps.append(CoreJobSweeper(store, clock, retention, settings.sweep_interval))
+        sweeps.append(CoreJobSweeper(turns, clock, retention, settings.sweep_interval))
+    if settings.keep_events != "never":
+        sweeps.append(DbEventLogTrimmer(turns, clock, settings.keep_events * HOUR))
     if _cleans_up(settings):
-        sweeps.append(_clean_up(settings, store, clock))
-    return [CoreJobManager(sweeps, store, clock)] if sweeps else []
+        sweeps.append(_clean_up(settings, turns, clock))
+    return CoreJobManager(sweeps, turns, clock)
 
 
 def _seconds(hours: float | Literal["never"]) -> float | None:

@@ -62,9 +62,10 @@ def _rows(found: Found, application: Opwright | None) -> Iterator[Row]:
     database = found.build(Database)
     values = msgspec.structs.asdict(database) | msgspec.structs.asdict(found.build(Settings))
     sources = found.sources | (application.sources if application else {})
+    values["log_watcher"] = address(database.log_watcher)
     client = application.client if application else client_given(None) if database.url else None
     if client:
-        values |= {"url": address(client.url), "schema": client.schema}
+        values |= {"url": address(client.url), "schema": client.schema, "event_retries": client.event_retries}
         if client.schema != database.schema and "schema=" in client.url:
             sources["schema"] = "url"
     for name, setting in TABLE.items():

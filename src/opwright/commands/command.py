@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from opwright.commands.context import CommandContext
 from opwright.commands.scope import OperationScope, scope_of
 from opwright.commands.signature import command_type, place, takes_entry, wanted
-from opwright.errors import ConfigurationError
+from opwright.errors import ConfigurationError, InvalidOperation
 from opwright.model.log_entry import LogEntry
 from opwright.operations.payload import Typed, hints_of
 from opwright.operations.request import checked_name
@@ -25,6 +25,8 @@ R = TypeVar("R")
 Invalidation = Callable[[C], Any] | Callable[[C, LogEntry], Any]
 Invalidating = TypeVar("Invalidating", bound=Callable[..., Any])
 
+RETRIES = 3
+MOST_RETRIES = 1_000
 _OFFERED = {OperationScope: "scope", CommandContext: "context"}
 
 
@@ -32,14 +34,18 @@ class Command(Generic[C, R]):
     """What ``@ops.command`` makes of a handler.
 
     It is no function: a call of the handler alone would leave out its pipeline. ``function`` is the handler itself, for a test
-    of nothing else. ``durable=False``: its effects need no database, so a transient scope will do.
+    of nothing else. ``durable=False``: its effects need no database, so a transient scope will do. ``retries``: how often it may
+    be run again because its transaction failed for a reason that passes.
     """
 
-    def __init__(self, function: Callable[..., Awaitable[R]], name: str | None = None, *, durable: bool = True) -> None:
+    def __init__(
+        self, function: Callable[..., Awaitable[R]], name: str | None = None, *, durable: bool = True, retries: int = RETRIES
+    ) -> None:
         self.function = function
         self.name = checked_name("name", name or function.__name__)
         self.kind = cast("type[C]", command_type(function))
         self.durable = durable
+        self.retries = _checked(retries)
         self.trigger: Trigger[[C], R] | None = None
         self._wanted = wanted(function, _OFFERED)
         self._invalidation: Callable[..., Any] | None = None
@@ -136,3 +142,9 @@ class Command(Generic[C, R]):
         function.__annotations__ = {name: hints[name] for name in (first.name, "return") if name in hints}
         del function.__wrapped__  # type: ignore[attr-defined] # the handler's other parameters are no inputs
         return function
+
+
+def _checked(retries: object) -> int:
+    if type(retries) is not int or not 0 <= retries <= MOST_RETRIES:
+        raise InvalidOperation(f"retries: {retries!r} is not a whole number from 0 to {MOST_RETRIES:,}", field="retries")
+    return retries

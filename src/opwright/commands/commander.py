@@ -13,6 +13,7 @@ from opwright.commands.command import Command
 from opwright.commands.completion import Completion, terminate
 from opwright.commands.completion_notifier import OperationCompletionNotifier
 from opwright.commands.context import CommandContext, current_context
+from opwright.commands.db_scope_provider import DbOperationScopeProvider
 from opwright.commands.in_memory_scope import InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -20,22 +21,32 @@ from opwright.commands.origin import Origin
 from opwright.commands.pipeline import Filter, Pipeline, Step
 from opwright.commands.registry import CommandRegistry
 from opwright.commands.scope import ScopeProvider
+from opwright.errors import InvalidOperation
 from opwright.operations.client import Client
+from opwright.operations.keeping import operation_of
+from opwright.operations.trigger import Trigger
+from opwright.store.engine import Engine
 from opwright.telemetry import logger
+from opwright.watch.log_watcher import DbLogWatcher
+from opwright.watch.log_watchers import WatcherFor
 
 
 class Commander:
     """The commands of an application, and the way to call them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, watcher_for: WatcherFor) -> None:
         self._client = client
+        self._watcher_for = watcher_for
         self.registry = CommandRegistry()
         self._origin = Origin()
         self.notifier = OperationCompletionNotifier(self._origin, self._monotonic)
         self.invalidation = InvalidatingCommandCompletionHandler(self.registry.find)
-        self.notifier.listen(self._complete)
+        self.notifier.attach(self._complete)
         self._install(NestedOperationLogger(), object)
         self._install(InMemoryOperationScopeProvider(self.notifier), object)
+        durable = DbOperationScopeProvider(client)
+        client.scope = durable.joining
+        self._install(durable, object)
         self._install(self.invalidation, Completion)
         self.registry.add(Command(terminate, "opwright.completion", durable=False))
 
@@ -49,6 +60,10 @@ class Commander:
         """The id of this process in the log entries that it writes."""
         return self._origin()
 
+    def log_watcher(self, engine: Engine) -> DbLogWatcher:
+        """A new watcher of the log in this database, as the application wants it; one for each event loop that reads it."""
+        return self._watcher_for(engine, self._origin)
+
     def provide(self, provider: ScopeProvider) -> None:
         """Have scopes opened by this provider too, for all commands, at its own place in the pipeline."""
         self._install(provider, object)
@@ -60,12 +75,31 @@ class Commander:
         chains = [pipeline.steps() for pipeline in self.registry.pipelines(kind)]
         return chains[0][:-1] + [steps[-1] for steps in chains] if chains else []
 
+    def trigger_of(self, command: object) -> Trigger[Any, Any]:
+        """The trigger of a command. Raises UnknownCommand, InvalidOperation for a broadcast."""
+        if self.registry.is_broadcast(type(command)):
+            kind = type(command).__qualname__
+            raise InvalidOperation(f"{kind} is broadcast and has no trigger: add a command that calls it", field="command")
+        return self.registry.pipeline(type(command)).handler.as_trigger()
+
     async def call(self, command: object, *, isolated: bool = False) -> Any:
         """The result of a command; raises what its pipeline raises, UnknownCommand when nobody handles it.
 
         ``isolated``: even from within another command it is an outermost one, with a scope of its own.
         """
         context = await self.run(command, isolated=isolated)
+        if context.error is not None:
+            raise context.error
+        return context.result
+
+    async def call_submitted(self, command: object) -> Any:
+        """The same for a command that was submitted: a durable scope writes the end of its operation with the effects.
+
+        So they happen once, though the operation may be begun again when its worker has died.
+        """
+        context = CommandContext(self, command, None)
+        context.operation.submitted = operation_of(self._client)
+        await self._perform(context, None)
         if context.error is not None:
             raise context.error
         return context.result
@@ -131,7 +165,14 @@ class Commander:
         return self.clock.monotonic()
 
     async def _complete(self, completion: Completion) -> None:
-        await self.call(completion, isolated=True)
+        context = CommandContext(self, completion, None)
+        token = current_context.set(None)
+        try:  # in the task of whoever tells of it: its context has nothing of a command's
+            await self._carry_out(context, None)
+        finally:
+            current_context.reset(token)
+        if context.error is not None:
+            raise context.error
         telemetry.emit("operation.completed", operation=completion.entry.id, command=completion.entry.command)
 
     def _install(self, function: Any, kind: type) -> None:

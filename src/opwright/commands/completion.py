@@ -9,10 +9,11 @@ from opwright.model.log_entry import LogEntry
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What was committed, and whether by this very process. Only filters that name this type see it."""
+    """What was committed, whether by this very process, and whether in the database. Only filters that name this type see it."""
 
     entry: LogEntry
     is_local: bool
+    is_durable: bool = True
 
 
 async def terminate(completion: Completion) -> None:

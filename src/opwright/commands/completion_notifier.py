@@ -23,20 +23,39 @@ class OperationCompletionNotifier:
         self._origin = origin
         self._seen = RecentlySeen(monotonic)
         self._listeners: list[Listener] = []
+        self._doubtful: set[int] = set()
+        self.is_followed = False
 
     def listen(self, listener: Listener) -> None:
-        """Call an async function for every completion from now on; one of another process may come again if it raises."""
+        """Call an async function for every completion from now on; one of another process may come again if it raises.
+
+        Where somebody listens the log is read, also when nothing is cached.
+        """
+        self.is_followed = True
+        self.attach(listener)
+
+    def attach(self, listener: Listener) -> None:
+        """The same, as far as the log is read for another reason."""
         self._listeners.append(listener)
 
-    async def notify(self, entry: LogEntry) -> bool:
-        """Whether the entry was new.
+    def doubt(self, operation: int) -> None:
+        """It may have been committed here without our learning of it: then the log tells, and it must not be taken for known."""
+        self._doubtful.add(operation)
+
+    def is_known(self, entry: LogEntry) -> bool:
+        """Whether it was carried out by this very process, which has completed it."""
+        return entry.origin == self._origin() and entry.id not in self._doubtful
+
+    async def notify(self, entry: LogEntry, *, durable: bool = True) -> bool:
+        """Whether the entry was new. ``durable``: it stands in the log.
 
         What fails for an entry of this process is logged and counted, because its command has succeeded. For one of another
         process it is raised after all have been told, and the entry is new again: whoever reads the log delivers it again.
         """
         if not self._seen.add(entry.id):
             return False
-        completion = Completion(entry, entry.origin == self._origin())
+        self._doubtful.discard(entry.id)
+        completion = Completion(entry, entry.origin == self._origin(), durable)
         delivered = False
         try:
             await self._tell(completion)

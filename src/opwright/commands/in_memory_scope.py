@@ -50,6 +50,8 @@ class InMemoryOperationScopeProvider(ScopeProvider):
                 await to_the_end(self._complete(scope))
 
     async def _complete(self, scope: OperationScope) -> None:
+        if scope.in_doubt:
+            self._notifier.doubt(scope.id)
         if scope.entry is not None:
-            await self._notifier.notify(scope.entry)
+            await self._notifier.notify(scope.entry, durable=not scope.is_transient)
         await scope.complete()

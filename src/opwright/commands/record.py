@@ -10,18 +10,23 @@ from opwright.model.log_entry import NestedEntry
 
 if TYPE_CHECKING:
     from opwright.commands.scope import OperationScope, ScopeProvider
+    from opwright.workers.current import Current
 
 
 class OperationRecord:
     """The operation behind an outermost command and all that are nested in it.
 
     ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened.
+    ``given_up``: an attempt was, after its COMMIT was not answered, and its tombstone stands in the log.
+    ``submitted``: the attempt of the submitted operation that calls the command, whose end is written in a durable scope.
     """
 
     def __init__(self) -> None:
         self.providers: list[ScopeProvider] = []
         self.scope: OperationScope | None = None
         self.nested: list[NestedEntry] = []
+        self.given_up = False
+        self.submitted: Current | None = None
 
     @cached_property
     def id(self) -> int:

@@ -21,6 +21,11 @@ class CommandRegistry:
         self._filters: list[Filter] = []
         self._pipelines: dict[type, list[Pipeline]] = {}
 
+    @property
+    def invalidates(self) -> bool:
+        """Whether the success of any command invalidates anything."""
+        return any(command.has_invalidation for command in self._by_name.values())
+
     def find(self, name: str) -> Command[Any, Any] | None:
         """The command of that name, if there is one."""
         return self._by_name.get(name)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from opwright.commands.completion import Completion
 from opwright.commands.context import CommandContext, current_context
+from opwright.commands.events import Events
 from opwright.commands.operation_items import OperationItems
 from opwright.commands.pipeline import CallNext
 from opwright.errors import ConfigurationError, InvalidOperation
@@ -23,6 +24,7 @@ class OperationScope(ABC):
     """
 
     is_transient: ClassVar[bool]
+    in_doubt = False  # whether it may be committed though it does not look so
 
     def __init__(self, provider: ScopeProvider, context: CommandContext) -> None:
         self.provider = provider
@@ -53,6 +55,19 @@ class OperationScope(ABC):
     def after_commit(self, function: Callable[[], Any]) -> None:
         """Call a function, synchronous or not, if and when it was committed; otherwise as ``on_completion``."""
         self.on_completion(lambda committed: function() if committed else None)
+
+    async def connection(self) -> Any:
+        """The connection in whose transaction the effects belong. Raises InvalidOperation where the scope is transient."""
+        raise InvalidOperation(
+            "the operation scope is transient: it has no transaction; register the command as durable", field="scope"
+        )
+
+    @property
+    def events(self) -> Events:
+        """Its outbox. Raises InvalidOperation where the scope is transient."""
+        raise InvalidOperation(
+            "the operation scope is transient: it has no events; register the command as durable", field="scope"
+        )
 
     @abstractmethod
     async def commit(self) -> None:

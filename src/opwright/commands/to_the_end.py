@@ -15,9 +15,16 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            await _end_of(task)
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
         raise cancelled
     task.result()
+
+
+def _end_of(task: asyncio.Task[None]) -> asyncio.Future[None]:
+    """Ready when the task has ended, whatever came of it; unlike the task it may be cancelled."""
+    ended: asyncio.Future[None] = task.get_loop().create_future()
+    task.add_done_callback(lambda _: None if ended.done() else ended.set_result(None))
+    return ended

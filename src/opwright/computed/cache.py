@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from opwright.computed.node import Computing, Failed, Key, Node, State, Timing, 
 from opwright.errors import ComputedCycle
 
 NEVER = float("inf")
+Gate = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,17 @@ class Cache:
     """All nodes of one event loop. Only that loop's thread touches them.
 
     ``nodes`` points to every node that a call may find; ``recent`` holds those used last, and ``held`` those that ``min_keep``
-    speaks for. ``superseded``: nodes that were invalidated while their bodies ran, as long as they run.
+    speaks for. ``superseded``: nodes that were invalidated while their bodies ran, as long as they run. ``gate``: what a new node
+    waits for before there is any, if anything.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Clock], max_entries: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Callable[[], Clock], max_entries: int, gate: Callable[[], Gate | None]
+    ) -> None:
         self.loop = loop
         self.clock = clock
         self.max_entries = max_entries
+        self.gate = gate
         self.nodes: WeakValueDictionary[Key, Node] = WeakValueDictionary()
         self.pointers: dict[Key, ref[Node]] = self.nodes.data  # type: ignore[attr-defined] # what it is made of: a hit saves a call
         self.recent: OrderedDict[Node, None] = OrderedDict()
@@ -61,6 +66,9 @@ class Cache:
         """The node of a call, its body ended: a cached one, one that is being computed, or a new one."""
         user = self._user()
         node = self._find(key, user)
+        if node is None and (gate := self.gate()) is not None:
+            await gate()
+            node = self._find(key, user)
         if node is None:
             node = self._begin(key, keeping, body)
         if user is not None:

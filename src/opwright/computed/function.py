@@ -118,6 +118,7 @@ def computed_function(
             raise ConfigurationError(f"computed: {name}: {seconds!r} is no number of seconds")
     keeping = Keeping(min_keep, NEVER if auto_invalidate is None else auto_invalidate, keep_errors)
     memo = Memo(function, caches, keeping, Keys(function, bound=False), instance=None)
+    caches.used = True
     wrapped = ComputedFunction[P, R](memo)
     functools.update_wrapper(wrapped, function)
     return wrapped

@@ -1,15 +1,22 @@
-"""SQLAlchemy models whose changes submit operations, in the transaction that changes them."""
+"""SQLAlchemy models whose changes submit operations in the transaction that changes them, and sessions of operation scopes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, Session, object_session
 
-from opwright.errors import ConfigurationError
+from opwright.commands.db_scope import DbOperationScope
+from opwright.commands.scope import OperationScope
+from opwright.errors import ConfigurationError, InvalidOperation, StoreUncertain
 from opwright.operations.trigger import Trigger
+from opwright.store.own import is_doubtful
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 M = TypeVar("M")
 Change = Literal["insert", "update", "delete"]
@@ -60,3 +67,55 @@ def _submit(session: Session, *_: object) -> None:
         on = session if session.bind is connection.engine else connection
         if given:
             trigger.options(on=on).submit_many(given).now()
+
+
+async def session_of(scope: OperationScope, sessions: Callable[[], AsyncSession]) -> AsyncSession:
+    """The session in whose transaction the effects of a durable scope belong; all commands in the scope are given the same one.
+
+    ``sessions``: an ``async_sessionmaker``, always the same, on an engine of the database in which the operations are, and not in
+    autocommit mode. The scope flushes, commits and closes the session. Raises InvalidOperation where the scope is transient, is
+    decided, or has a transaction on another connection.
+    """
+    if not isinstance(scope, DbOperationScope):
+        raise InvalidOperation(
+            "the operation scope is transient: it has no session; register the command as durable", field="scope"
+        )
+    session: AsyncSession = await scope.begin(sessions, lambda: SessionTransaction(sessions()))
+    return session
+
+
+class SessionTransaction:
+    """The transaction of a session as that of a durable scope."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.connection = session
+
+    async def begin(self) -> None:
+        try:
+            await self.connection.connection()
+        except BaseException:
+            await self.connection.invalidate()
+            raise
+
+    async def commit(self) -> None:
+        session = self.connection
+        try:
+            await session.flush()
+            await _committed(session)
+        except BaseException:
+            await session.invalidate()
+            raise
+        await session.close()
+
+    async def roll_back(self, *, keep: bool) -> None:
+        await (self.connection.close() if keep else self.connection.invalidate())
+
+
+async def _committed(session: AsyncSession) -> None:
+    try:
+        await session.commit()
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if is_doubtful(cause if isinstance(cause, Exception) else error):
+            raise StoreUncertain(f"the answer to a COMMIT was lost ({error})") from error
+        raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from opwright.clock import Clock
-from opwright.maintenance.sweep import Deleted, Sweep
+from opwright.maintenance.sweep import Sweep
 from opwright.service import TROUBLE, Service, backoff_pause, report
 from opwright.store.sweeps import Sweeps
 from opwright.telemetry import emit, logger
@@ -56,14 +58,14 @@ class CoreJobManager(Service):
         began = self._clock.monotonic()
         deleted = await sweep.run_once()
         self._owed.discard(sweep.name)
-        _tell(sweep.name, deleted, self._clock.monotonic() - began)
+        _tell(sweep, deleted, self._clock.monotonic() - began)
         return sweep.interval
 
 
-def _tell(name: str, deleted: Deleted, seconds: float) -> None:
-    emit("sweep.done", sweep=name, deleted={code.status: count for code, count in deleted.items()}, seconds=seconds)
+def _tell(sweep: Sweep, deleted: Counter[Any], seconds: float) -> None:
+    counts = {getattr(kind, "status", kind): count for kind, count in deleted.items()}
+    emit("sweep.done", sweep=sweep.name, deleted=counts, seconds=seconds)
     if deleted:
-        counts = ", ".join(f"{count} {code.status}" for code, count in sorted(deleted.items()))
-        logger.info("%s: deleted %d operations (%s) in %.1f s", name, deleted.total(), counts, seconds)
+        logger.info("%s: deleted %s in %.1f s", sweep.name, sweep.told(deleted), seconds)
     else:
-        logger.debug("%s: nothing to delete", name)
+        logger.debug("%s: nothing to delete", sweep.name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from opwright.clock import Clock
-from opwright.maintenance.sweep import Deleted, Sweep
+from opwright.maintenance.sweep import Deleted, OperationSweep
 from opwright.model.ids import id_at
 from opwright.model.status import OutcomeCode
-from opwright.store.sweeps import SPARED, START, Place, Sweeps
+from opwright.store.sweeps import SPARED, START, Aged, Place, Sweeps
 
 NAME = "CoreJobSweeper"  # seed 004
 LOOK = 10_000  # rows of one look
@@ -25,7 +25,7 @@ class Retention(NamedTuple):
     failed: float | None
 
 
-class CoreJobSweeper(Sweep):
+class CoreJobSweeper(OperationSweep):
     """Costs what is old, never what is there.
 
     FAILED and CANCELLED have an index by their ends. SUCCEEDED has none, because it would cost each operation, so they are looked
@@ -33,8 +33,8 @@ class CoreJobSweeper(Sweep):
     going on then, or was still needed.
     """
 
-    def __init__(self, store: Sweeps, clock: Clock, retention: Retention, interval: float) -> None:
-        super().__init__(NAME, interval, store, clock)
+    def __init__(self, store: Sweeps, clock: Clock, retention: Retention, interval: float, name: str = NAME) -> None:
+        super().__init__(name, interval, store, clock)
         self._retention = retention
 
     async def run_once(self) -> Deleted:
@@ -55,12 +55,15 @@ class CoreJobSweeper(Sweep):
             deleted += await self._delete([row.operation for row in rows])
         return deleted
 
+    async def _window(self, after: int, before: int, cutoff: int) -> Aged:
+        return await self._store.successes(after, before, cutoff, LOOK)
+
     async def _succeeded(self, place: Place, cutoff: int) -> Deleted:
         deleted, front, behind = Deleted(), place.front, place.behind
-        while (aged := await self._store.successes(front, id_at(cutoff), cutoff, LOOK)).last is not None:
+        while (aged := await self._window(front, id_at(cutoff), cutoff)).last is not None:
             front = aged.last
             deleted += await self._delete(aged.due)
-        while (aged := await self._store.successes(behind, place.front + 1, cutoff, LOOK)).last is not None:
+        while (aged := await self._window(behind, place.front + 1, cutoff)).last is not None:
             behind = aged.last
             gone = await self._delete(aged.due)
             deleted += gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from opwright.clock import Clock
-from opwright.maintenance.sweep import Deleted, Sweep
+from opwright.maintenance.sweep import Deleted, OperationSweep
 from opwright.store.sweeps import START, Sweeps
 
 NAME = "failureOperationHeartbeat"  # requirement DAM-90
@@ -13,7 +13,7 @@ AGE, RECORDS, INTERVAL = 24 * 3600.0, 20_000, 3600.0  # DAM-97 to DAM-99; second
 LOOK = 1000  # rows of one look
 
 
-class FailureOperationHeartbeat(Sweep):
+class FailureOperationHeartbeat(OperationSweep):
     """Only FAILED operations. Those submitted more than ``age`` seconds ago; and when there are ``records``, the oldest as well.
 
     The age is that since the submit (DAM-92). The number is met when it is reached, and then so many go that it is not (DAM-34).

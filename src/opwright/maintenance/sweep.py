@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from opwright.clock import Clock, moment
 from opwright.model.status import OutcomeCode
@@ -18,14 +19,26 @@ Deleted = Counter[OutcomeCode]
 
 
 class Sweep(ABC):
-    """A name, an interval in seconds, and a step. Any number of hosts may run the same one at once: each record goes once.
+    """A name, an interval in seconds, and a step. Any number of hosts may run the same one at once: each record goes once."""
 
-    ``level`` is that of the log lines that tell of each deleted operation.
-    """
-
-    def __init__(self, name: str, interval: float, store: Sweeps, clock: Clock, level: int = logging.DEBUG) -> None:
+    def __init__(self, name: str, interval: float) -> None:
         self.name = name
         self.interval = interval
+
+    @abstractmethod
+    async def run_once(self) -> Counter[Any]:
+        """Delete what is due; how many of each kind."""
+
+    @abstractmethod
+    def told(self, deleted: Counter[Any]) -> str:
+        """What was deleted, in words."""
+
+
+class OperationSweep(Sweep):
+    """Deletes records of operations. ``level`` is that of the log lines that tell of each of them."""
+
+    def __init__(self, name: str, interval: float, store: Sweeps, clock: Clock, level: int = logging.DEBUG) -> None:
+        super().__init__(name, interval)
         self._store = store
         self._clock = clock
         self._level = level
@@ -33,6 +46,11 @@ class Sweep(ABC):
     @abstractmethod
     async def run_once(self) -> Deleted:
         """Delete what is due; how many of each status."""
+
+    def told(self, deleted: Deleted) -> str:
+        """So many of each status."""
+        counts = ", ".join(f"{count} {code.status}" for code, count in sorted(deleted.items()))
+        return f"{deleted.total()} operations ({counts})"
 
     async def _delete(self, operations: Sequence[int]) -> Deleted:
         """Delete the records of those that nobody needs any more, and tell of each."""

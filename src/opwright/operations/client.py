@@ -43,8 +43,10 @@ class Client:
     """Submits, and hands out what answers questions."""
 
     def __init__(self, url: str, clock: Clock, schema: str) -> None:
+        self.event_retries = 5  # how often an event is tried again, unless it says otherwise
         self.limits: dict[str, Limit] = {}  # of queues, by name
         self.surroundings: Callable[[], object | None] = _nothing  # the connection that a framework gives all code of a request
+        self.scope: Callable[[], Foreign | None] = _nothing  # the durable scope of the command around this code
         self.find: Callable[[str | None], Trigger[Any, Any] | None] = _nothing  # a trigger of the application, by its name
         self.asking: Asking = Call  # how submits are asked for; tests may have them carried out before they return
         self._wakers: list[Callable[[], None]] = []
@@ -172,10 +174,14 @@ class Client:
         handles = [Handle(self, identifier, trigger) for identifier in ids_of(operations)]
         return Batch(handles) if then is None else Batch(handles[:-1], Handle(self, operations[-1].id, then[0]))
 
-    def _connection(self, request: Request, *, or_kept: bool) -> object | None:
+    def _connection(self, request: Request, *, or_kept: bool) -> Foreign | None:
         """What a submit joins: the connection given, or of a transaction around it; else, unless it is kept, the framework's."""
         on = request.on if request.on is not None else joined_connection(self)
-        return self.surroundings() if on is None and not or_kept else on
+        if on is None and (scope := self.scope()) is not None:
+            return scope
+        if on is None and not or_kept:
+            on = self.surroundings()
+        return None if on is None else recognise(on, self.shape)
 
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
         if operation.key is None:
@@ -215,9 +221,8 @@ class Client:
             redraw(operations)
             await gateway.submit(operations)
 
-    def _join(self, on: object, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
+    def _join(self, foreign: Foreign, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""
-        foreign = recognise(on, self.shape)
         play = partial(self._told, foreign, plan, request)
         return Call("submit(on=…)", lambda: _play(foreign, play(), answer), lambda: answer(foreign.play(play())))
 

@@ -21,10 +21,10 @@ class Preparations:
         self._users = 0
         self._turn = asyncio.Lock()
 
-    def add(self, function: Callable[[], Any]) -> None:
-        """Register a function. Raises ConfigurationError when it cannot prepare a worker."""
+    def add(self, function: Callable[[], Any], *, first: bool = False) -> None:
+        """Register a function, after the others or before them. Raises ConfigurationError when it cannot prepare a worker."""
         _check(function)
-        self._functions.append(function)
+        self._functions.insert(0 if first else len(self._functions), function)
 
     async def set_up(self) -> None:
         """Run each up to its ``yield``. When one raises, those before it are torn down, and the error goes on."""

@@ -51,12 +51,13 @@ class Found(msgspec.Struct, frozen=True):
             raise ConfigurationError(_WORD.sub(self._label, str(error))) from None
 
     def blamed(self, error: ConfigurationError) -> ConfigurationError:
-        """The same error about the address or the schema, under the place where that stands unless it is an argument."""
+        """The same error, under the place where the wrong setting stands unless it is an argument; else it is the address."""
         text = str(error)
-        given = self.given.get("schema" if text.startswith("schema: ") else "url")
+        name = next((one for one in ("schema", "log_watcher") if text.startswith(f"{one}: ")), "url")
+        given = self.given.get(name)
         if given is None or given.source == ARGUMENT or isinstance(error, ExtraMissing):
             return error
-        return ConfigurationError(f"{given.label}: {text.removeprefix('schema: ')}")
+        return ConfigurationError(f"{given.label}: {text.removeprefix(f'{name}: ')}")
 
     def _label(self, word: re.Match[str]) -> str:
         return self.given[word[0]].label if word[0] in self.given else word[0]

@@ -38,13 +38,32 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     seed: Seed | None = None
 
 
+def _check(declared: msgspec.Struct) -> None:
+    for name in declared.__struct_fields__:
+        setting, value = TABLE[name], getattr(declared, name)
+        if not setting.allows(value):
+            raise ConfigurationError(f"{name}: {value!r} is not {setting.wanted()}")
+
+
 class Database(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the operations of an application live."""
+    """Where the operations of an application live, and what goes for all of its processes."""
 
     url: Annotated[
         str, About(meaning="the database: `sqlite:///file.db` or `postgresql://user@host/database`", unset="none")
     ] = ""  # fmt: skip
     schema: Annotated[str, About(meaning="the schema of the tables, on SQLite a prefix of their names")] = "opwright"
+    log_watcher: Annotated[
+        str,
+        About(meaning="what tells other processes of commands: `auto` (NOTIFY on PostgreSQL, a folder beside a SQLite file), "
+              "`redis://…`, `file:/folder`, `none`: they poll"),
+    ] = "auto"  # fmt: skip
+    event_retries: Annotated[
+        int,
+        About(meaning="how often an event is tried again before it is Discarded, unless it says otherwise", least=0, most=10_000),
+    ] = 5  # fmt: skip
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,9 +145,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_failed: Annotated[
         float | Literal["never"], About(meaning="the same for one that failed", unit="h", least=0)
     ] = 336.0  # fmt: skip
+    keep_events: Annotated[
+        float | Literal["never"],
+        About(meaning="the same for an event that was Processed; one that was Discarded is kept like others that failed",
+              unit="h", least=0),
+    ] = 1.0  # fmt: skip
     sweep_interval: Annotated[
         float, About(meaning="time between two deletions of such records, of all hosts together", unit="s", above=0)
     ] = 60.0
+    keep_log: Annotated[
+        float,
+        About(meaning="how long an entry of the log of commands is kept, ten minutes at least", unit="h", least=0),
+    ] = 0.5  # fmt: skip
+    trim_interval: Annotated[
+        float,
+        About(
+            meaning="time between two deletions of such entries, give or take a quarter, of all hosts together", unit="s", above=0
+        ),
+    ] = 900.0
     dam_cleanup: Annotated[
         Literal["auto", "on", "off"],
         About(meaning="the clean-up of failed operations as the DAM framework has it; `auto`: if one of its keys is set"),
@@ -153,10 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            setting, value = TABLE[name], getattr(self, name)
-            if not setting.allows(value):
-                raise ConfigurationError(f"{name}: {value!r} is not {setting.wanted()}")
+        _check(self)
         if self.lease < 2 * self.renew:
             raise ConfigurationError(
                 f"lease: {self.lease} s must be at least twice renew ({self.renew} s), or one late renewal loses it"
@@ -187,7 +218,10 @@ class Overrides(TypedDict, total=False):
     keep_succeeded: float | Literal["never"]
     keep_cancelled: float | Literal["never"]
     keep_failed: float | Literal["never"]
+    keep_events: float | Literal["never"]
     sweep_interval: float
+    keep_log: float
+    trim_interval: float
     dam_cleanup: Literal["auto", "on", "off"]
     failed_age: float | None
     failed_records: int | None

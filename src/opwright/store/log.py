@@ -10,6 +10,8 @@ from opwright.model.log_entry import LogEntry, decode_nested, encode_nested
 from opwright.store.engine import Engine, Lane, Plan, Row, call
 
 FIRST = "0"  # the horizon of a log that was never trimmed: nothing is old enough
+# Seconds for which an entry stays after its commit, whatever time it bears: readers rely on that.
+SPARED = 600.0
 
 
 class LogEnd(NamedTuple):
@@ -25,11 +27,21 @@ class LogEnd(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that is no entry as this program writes them."""
+
+    operation: int
+    command: str | None
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Some of the entries between two ends, in order. ``position``: of the last, to go on behind; None when there are no more."""
 
     entries: list[LogEntry]
     position: int | None
+    broken: list[Broken]
 
 
 def append(entry: LogEntry) -> Plan[None]:
@@ -38,6 +50,15 @@ def append(entry: LogEntry) -> Plan[None]:
         "log", id=entry.id, logged_at=entry.logged_at, origin=entry.origin, command=entry.command, inputs=entry.inputs,
         items=entry.items.encode(), nested=encode_nested(entry.nested),
     )  # fmt: skip
+
+
+def append_anew(entry: LogEntry) -> Plan[None]:
+    """The same for a further attempt, after an earlier one was given up: its tombstone makes way, in this very transaction.
+
+    So the id is never free, and what of the earlier attempt may still be on its way is refused as before.
+    """
+    yield call("exhume", id=entry.id)
+    yield from append(entry)
 
 
 class Log:
@@ -55,7 +76,10 @@ class Log:
         """Entries between two ends, each in one window of one reading; ``position`` is that of the window before."""
         values = {"after": after.seen, "until": until.seen, "position": position, "limit": limit}
         rows = await self._engine.run("log_between", Lane.CONTROL, **values)
-        return Window([_entry(row) for row in rows], rows[-1]["position"] if len(rows) == limit else None)
+        found = [_entry(row) for row in rows]
+        entries = [one for one in found if isinstance(one, LogEntry)]
+        broken = [one for one in found if isinstance(one, Broken)]
+        return Window(entries, rows[-1]["position"] if len(rows) == limit else None, broken)
 
     async def committed(self, operation: int) -> bool:
         """Whether an operation whose commit was not answered is committed. If it is not, it never will be."""
@@ -64,7 +88,7 @@ class Log:
     async def trim(self, before: int, horizon: str = FIRST, limit: int = 1000) -> tuple[int, str]:
         """Delete entries logged before a moment (microseconds); how many, and the horizon for the next time.
 
-        A reader may have missed what was committed by a transaction that was open when the log was trimmed before: it is kept.
+        What came behind the horizon is kept, however old it says it is: a reader may not have seen it yet.
         """
         (row,) = await self._engine.run("log_trim", Lane.SWEEP, before=before, horizon=horizon, limit=limit)
         return row["trimmed"], row["horizon"]
@@ -77,8 +101,9 @@ def _settled(operation: int) -> Plan[bool]:
     return not row["buried"]
 
 
-def _entry(row: Row) -> LogEntry:
-    return LogEntry(
-        row["id"], row["origin"], row["logged_at"], row["command"], row["inputs"], Items.decode(row["items"]),
-        decode_nested(row["nested"]),
-    )  # fmt: skip
+def _entry(row: Row) -> LogEntry | Broken:
+    try:
+        items, nested = Items.decode(row["items"]), decode_nested(row["nested"])
+    except ValueError as error:  # one row must not hide those around it
+        return Broken(row["id"], row["command"], error)
+    return LogEntry(row["id"], row["origin"], row["logged_at"], row["command"], row["inputs"], items, nested)

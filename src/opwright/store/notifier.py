@@ -30,13 +30,17 @@ class Notifier:
             self._task = asyncio.create_task(self._run(), name="opwright notifier")
 
     async def close(self) -> None:
-        """Wait until what is due has gone, also what became due while another one was on its way."""
+        """Wait until what is due has gone, also what became due while another one was on its way; give up after two seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 while self._due or self._task is not None:
                     self._stop_resting()
                     if self._task is not None:
                         await asyncio.wait([self._task])
+        self._due = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         self._stop_resting()
 
     def _stop_resting(self) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 from opwright.errors import ExtraMissing
 from opwright.store.engine import Engine
+from opwright.store.lent import LentConnection
 from opwright.store.postgresql import PostgresEngine
 from opwright.store.postgresql_address import libpq_parameters
 from opwright.store.sqlite import SqliteEngine
-from opwright.store.sqlite_file import connect, patiently
+from opwright.store.sqlite_file import patiently
 
 PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
-LET_GO = 0.003  # seconds between two blocks, in which our own writer has its turn
+LET_GO = 0.003  # seconds between two blocks in which our own writer has its turn, or another host
 
 
 @asynccontextmanager
@@ -28,13 +29,17 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        connection = await asyncio.to_thread(_begun, engine)
+        connection = _begun_at_once(engine) or await _begun_elsewhere(engine)
         try:
             yield connection
             await asyncio.to_thread(connection.commit)
-        finally:
+        except BaseException:
             connection.close()  # rolls back what was not committed
-            await asyncio.sleep(LET_GO)
+            raise
+        else:
+            engine.give_back(connection)
+        finally:
+            await asyncio.sleep(LET_GO if engine.crowded or engine.writer_waits else 0)
 
 
 @contextmanager
@@ -58,9 +63,45 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
         connection.close()
 
 
-def _begun(engine: Engine) -> sqlite3.Connection:
+def is_doubtful(error: Exception) -> bool:
+    """Whether nobody knows what became of a COMMIT that raised this."""
+    if isinstance(error, sqlite3.Error):
+        return isinstance(error, sqlite3.OperationalError)
+    state = str(getattr(error, "sqlstate", None) or "08")
+    return state.startswith(("08", "57P"))
+
+
+def _begun_at_once(engine: SqliteEngine) -> LentConnection | None:
+    """Begin on the connection of the block before, unless somebody else is writing."""
+    connection = engine.spare()
+    if connection is None:
+        return None
+    try:
+        connection.execute("begin immediate")
+    except sqlite3.Error:  # busy, mostly; whoever begins elsewhere waits, or tells what else it is
+        connection.close()
+        return None
+    return connection
+
+
+async def _begun_elsewhere(engine: Engine) -> LentConnection:
+    """Begin in a thread. A cancelled thread goes on: what it has begun then is ended as soon as it has."""
+    beginning = asyncio.create_task(asyncio.to_thread(_begun, engine))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(_end)
+        raise
+
+
+def _end(beginning: asyncio.Task[LentConnection]) -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        beginning.result().close()
+
+
+def _begun(engine: Engine) -> LentConnection:
     """At once with the right to write: a reader that turns writer may find that it cannot."""
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
-    connection = connect(engine.path, writes=False)
+    connection = LentConnection.to(engine.path)
     patiently(lambda: connection.execute("begin immediate"), PATIENCE, engine.path)
     return connection

@@ -28,6 +28,7 @@ T = TypeVar("T")
 OLDEST = 140_000
 CONNECTIONS = {Lane.CLIENT: 5, Lane.CLAIM: 1, Lane.SETTLE: 1, Lane.CONTROL: 1, Lane.LEASE: 1, Lane.SWEEP: 1, Lane.OWN: 20}
 STATEMENT_SECONDS = 30.0
+STATEMENTS = 100  # that a connection of callers keeps prepared, as the driver does where nobody says anything
 ANSWER_SECONDS = 5.0  # that we are more patient than the server: when it gives a statement up, nothing was done, and we know it
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
 CLOSE_SECONDS = 2.0
@@ -122,6 +123,7 @@ class _Connection:
         self.raw = raw
         self._prepares = prepares
         self._prepared: dict[str, Any] = {}
+        self._cleaning: asyncio.Task[None] | None = None
 
     async def fetch(self, part: Part, values: dict[str, Any]) -> list[Row]:
         arguments = part.arguments(values)
@@ -132,6 +134,22 @@ class _Connection:
             prepared = await self.raw.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
             self._prepared[part.sql] = prepared
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
+
+    def clean(self) -> None:
+        """Begin to forget what its user has left in the session: settings, locks, cursors."""
+        self._cleaning = asyncio.get_running_loop().create_task(self._clean())
+
+    async def _clean(self) -> None:
+        try:
+            await self.raw.reset(timeout=ANSWER_SECONDS)
+        except Exception:  # noqa: BLE001 - whoever wants to use it finds it closed
+            self.raw.terminate()
+
+    async def cleaned(self) -> None:
+        """Wait for the end of that."""
+        cleaning, self._cleaning = self._cleaning, None
+        if cleaning is not None:
+            await asyncio.wait({cleaning})
 
     def sound(self) -> bool:
         """Whether it can be used again: open, and in no transaction."""
@@ -147,6 +165,7 @@ class _Connection:
         self.raw.terminate()
 
     async def close(self) -> None:
+        await self.cleaned()
         with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
             await self.raw.close(timeout=CLOSE_SECONDS)
 
@@ -174,6 +193,7 @@ class PostgresEngine:
         self.statements = load(POSTGRESQL, self.schema)
         self.channel = f"opwright_{self.schema}"
         self.ends_channel, self.waits_channel = f"{self.channel}_ends", f"{self.channel}_waits"
+        self.log_channel = f"{self.channel}_log"
         self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
@@ -241,8 +261,7 @@ class PostgresEngine:
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection:
-            if not self.pooled:  # else the session is nobody's
-                await connection.raw.reset()  # settings and locks that an earlier block has left
+            await connection.cleaned()
             transaction = connection.raw.transaction(isolation=_ISOLATION)
             await transaction.start()
             try:
@@ -250,8 +269,15 @@ class PostgresEngine:
             except BaseException:
                 with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
                     await transaction.rollback()
+                    self._clean(connection)
                 raise
             await transaction.commit()
+            self._clean(connection)
+
+    def _clean(self, connection: _Connection) -> None:
+        """Nothing that a block has set is there for the next, which need not wait for that any more when it comes."""
+        if not self.pooled:  # else the session is nobody's
+            connection.clean()
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -278,8 +304,11 @@ class PostgresEngine:
     async def connect(self, lane: Lane) -> _Connection:
         """A new connection for a lane. Raises StoreUnavailable."""
         settings = {} if self.pooled else dict(SERVER_KEEPALIVES)
+        cached = 0 if self.pooled else STATEMENTS
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
-            return _Connection(await self._addresses.connect(command_timeout=None, settings=settings), prepares=False)
+            return _Connection(
+                await self._addresses.connect(command_timeout=None, settings=settings, cached=cached), prepares=False
+            )
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)

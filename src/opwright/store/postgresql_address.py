@@ -41,12 +41,15 @@ class Addresses:
         if len(self._urls) > 1 and "target_session_attrs=" not in url:
             self._urls = [f"{one}{'&' if '?' in one else '?'}target_session_attrs=read-write" for one in self._urls]
 
-    async def connect(self, *, command_timeout: float | None, settings: dict[str, str]) -> Any:
-        """A connection of the driver. Raises StoreError, StoreUnavailable, StoreStarting; the text says what to look at."""
+    async def connect(self, *, command_timeout: float | None, settings: dict[str, str], cached: int = 0) -> Any:
+        """A connection of the driver, with so many statements ``cached``. Raises StoreError, StoreUnavailable, StoreStarting.
+
+        The text says what to look at.
+        """
         refusals: list[StoreError] = []
         for url in tuple(self._urls):
             try:
-                raw = await self._connected(url, command_timeout, settings)
+                raw = await self._connected(url, command_timeout, settings, cached)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
                 refusals.append(_refusal(error))
                 refusals[-1].__cause__ = error
@@ -56,9 +59,9 @@ class Addresses:
             return raw
         raise min(refusals, key=_silence)
 
-    async def _connected(self, url: str, command_timeout: float | None, settings: dict[str, str]) -> Any:
+    async def _connected(self, url: str, command_timeout: float | None, settings: dict[str, str], cached: int) -> Any:
         raw = await asyncpg.connect(
-            url, statement_cache_size=0, command_timeout=command_timeout, timeout=CONNECT_SECONDS,
+            url, statement_cache_size=cached, command_timeout=command_timeout, timeout=CONNECT_SECONDS,
             server_settings=settings,
         )  # fmt: skip
         _keep_alive(raw)

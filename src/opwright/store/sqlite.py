@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from opwright.clock import Clock
 from opwright.errors import StoreUnavailable
 from opwright.store.engine import Lane, Plan, Rows, call
+from opwright.store.lent import LentConnection
 from opwright.store.migrations import migrations, missing
 from opwright.store.promptness import promptly
 from opwright.store.sqlite_file import connect, local_path, patiently, run_plan, translate
@@ -76,7 +77,7 @@ class _Thread(threading.Thread):
                 self._do(job, self._patient_read)
             return
         try:
-            patiently(lambda: self.connection.execute("begin immediate"), self._engine.busy, self._engine.path)
+            self._begin()
             if len(jobs) == 1:
                 self._do_alone(jobs[0])
             else:
@@ -87,6 +88,13 @@ class _Thread(threading.Thread):
             self._undo()
             for job in jobs:
                 job.error = job.error or translate(error)
+
+    def _begin(self) -> None:
+        self._engine.writer_waits = True
+        try:
+            patiently(lambda: self.connection.execute("begin immediate"), self._engine.busy, self._engine.path)
+        finally:
+            self._engine.writer_waits = False
 
     def _do_alone(self, job: _Job) -> None:
         """A job without neighbours needs no savepoint."""
@@ -146,6 +154,8 @@ class SqliteEngine:
         self.path = local_path(url)
         self.statements = load(SQLITE, schema)
         self.own_turn = asyncio.Lock()  # transactions that triggers write in, one after the other
+        self.writer_waits = False  # for a block of a caller's to end
+        self._spare: LentConnection | None = None
         self.crowded = False  # another host is registered: let go between turns
         self.loop: asyncio.AbstractEventLoop
         self._writer: _Thread | None = None
@@ -166,6 +176,7 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finish what was handed in and close the file."""
+        self._close_spare()
         threads = [thread for thread in (self._writer, self._reader) if thread is not None]
         self._writer = self._reader = None
         for thread in threads:
@@ -175,10 +186,27 @@ class SqliteEngine:
 
     def abandon(self) -> None:
         """End the threads."""
+        self._close_spare()
         for thread in (self._writer, self._reader):
             if thread is not None:
                 thread.jobs.put(None)
         self._writer = self._reader = None
+
+    def spare(self) -> LentConnection | None:
+        """A connection for a block of a caller's, as good as new."""
+        spare, self._spare = self._spare, None
+        return spare
+
+    def give_back(self, connection: LentConnection) -> None:
+        """Keep the connection of a block that was committed, if it left nothing behind that outlives a transaction."""
+        if self._writer is None or self._spare is not None or not connection.restored():
+            connection.close()
+        else:
+            self._spare = connection
+
+    def _close_spare(self) -> None:
+        if (spare := self.spare()) is not None:
+            spare.close()
 
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement. There is one writer, so lanes make no difference here."""

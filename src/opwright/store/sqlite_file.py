@@ -7,7 +7,7 @@ import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -56,12 +56,22 @@ def file_system(path: Path) -> str:
     return ""
 
 
+Kind = TypeVar("Kind", bound=sqlite3.Connection)
+
+
 def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     """A connection set up for Opwright, in autocommit mode: transactions are ours to begin."""
+    return connect_as(sqlite3.Connection, path, writes=writes)
+
+
+def connect_as(kind: type[Kind], path: Path, *, writes: bool) -> Kind:
+    """The same, as an object of a class of one's own."""
     if sqlite3.sqlite_version_info < OLDEST:
         raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False, cached_statements=256)
+        connection = sqlite3.connect(
+            path, isolation_level=None, timeout=0, check_same_thread=False, cached_statements=256, factory=kind
+        )
         patiently(lambda: connection.execute("pragma journal_mode = wal"), 10.0, path)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}") from error

@@ -99,6 +99,13 @@ class Sweeps:
         )  # fmt: skip
         return Aged([row["operation"] for row in rows if row["due"]], rows[-1]["operation"] if rows else None)
 
+    async def successes_of(self, queue: str, after: int, before: int, cutoff: int, limit: int) -> Aged:
+        """The same, where only operations of one queue are due."""
+        rows = await self._engine.run(
+            "aged_successes_of_queue", Lane.SWEEP, queue=queue, after=after, before=before, cutoff=cutoff, limit=limit
+        )  # fmt: skip
+        return Aged([row["operation"] for row in rows if row["due"]], rows[-1]["operation"] if rows else None)
+
     async def unhappy(self, code: OutcomeCode, cutoff: int, behind: Unhappy, limit: int) -> list[Unhappy]:
         """What FAILED, or was CANCELLED, before ``cutoff``: a window behind a position."""
         rows = await self._engine.run(

@@ -117,7 +117,7 @@ class _DrivenHost(Host):
 
     def __init__(self, ops: Opwright, registry: Registry) -> None:
         settings = resolve({"pool": "inline", "slots": 1, "look_ahead": 0, "queues": None, "stop_grace": 0})
-        super().__init__(ops.client, registry, settings, ops.client.clock, ops.target)
+        super().__init__(ops.client, registry, settings, ops.client.clock, ops.target, reading=ops.reading)
         self.updates: list[StatusUpdate] = []
         self._arrived = asyncio.Event()
 

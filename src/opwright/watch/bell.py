@@ -1,4 +1,7 @@
-"""Rings when any process of this machine writes to a file: inotify, called directly. Where there is none, nobody rings."""
+"""Rings when any process of this machine writes to a file, or touches one in a folder: inotify, called directly.
+
+Where there is none, nobody rings.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-_IN_MODIFY = 2
+WRITTEN = 2  # IN_MODIFY
+TOUCHED = 4 | 0x100  # IN_ATTRIB, IN_CREATE
 _EVENTS = 4096  # bytes; writes to the one file become one event of 16 as long as nobody has read it
 
 
 class Bell:
-    """One file, and whether it was written to since somebody asked. Its descriptor is readable when it has rung."""
+    """One file or folder, and whether anything happened since somebody asked. Its descriptor is readable when it has rung."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
     @classmethod
-    def at(cls, path: Path) -> Self | None:
-        """A bell at a file that exists; ``None`` where there can be none."""
+    def at(cls, path: Path, events: int = WRITTEN) -> Self | None:
+        """A bell at a file or folder that exists; ``None`` where there can be none."""
         if sys.platform != "linux":
             return None
         libc = ctypes.CDLL(None)
@@ -29,7 +33,7 @@ class Bell:
             fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         except AttributeError:  # a libc without it
             return None
-        if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(path), _IN_MODIFY) >= 0:
+        if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(path), events) >= 0:
             return cls(fd)
         if fd >= 0:
             os.close(fd)

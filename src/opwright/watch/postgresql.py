@@ -45,13 +45,14 @@ class PostgresWatcher(Service):
         self._drop()
 
     async def _connect(self) -> None:
-        heard: dict[str, Callable[..., None]] = {self._channel: self._heard, self._own: self._echoed}
-        heard[self._engine.waits_channel] = self._asked
-        connection = await self._engine.listen(heard)
+        connection = await self._engine.listen({self._own: self._echoed, **self._channels()})
         connection.add_termination_listener(self._gone)
         self._connection = connection
         emit("watcher.connected", watcher=self.name)
         self._changed()
+
+    def _channels(self) -> dict[str, Callable[..., None]]:
+        return {self._channel: self._heard, self._engine.waits_channel: self._asked}
 
     def _gone(self, connection: object) -> None:
         """The server ended it. One that we dropped ourselves is tried again after a pause, not at once."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from opwright.errors import InvalidOperation, StoreError
 from opwright.store.engine import Engine, Plan, Rows
@@ -28,6 +28,9 @@ class Foreign(Protocol):
     """A caller's connection."""
 
     is_async: bool
+
+    def ours(self) -> Foreign:
+        """The same for a transaction that is undone as a whole if a plan fails: nothing is said around the plan."""
 
     def play(self, plan: Plan[T]) -> T:
         """Run a plan in the calling thread; all of it or nothing. Raises InvalidOperation for a connection that is awaited."""
@@ -48,10 +51,16 @@ class Connection(ABC):
     def __init__(self, on: Any, engine: Engine) -> None:
         self._on = on
         self._engine = engine
+        self._is_ours = False
         theirs = self._dialect()
         if theirs != engine.dialect.name:
             kinds = f"{NAMES.get(theirs, theirs)}, but the operations of this application are in {NAMES[engine.dialect.name]}"
             raise InvalidOperation(f"on: a connection to {kinds}", field="on")
+
+    def ours(self) -> Self:
+        """The same for a transaction that is undone as a whole if a plan fails: nothing is said around the plan."""
+        self._is_ours = True
+        return self
 
     @abstractmethod
     def _dialect(self) -> str:
@@ -76,6 +85,8 @@ class Connection(ABC):
 
     def _steps(self, plan: Plan[T]) -> Steps[T]:
         """The plan as statements, between those that make it one whole. The error of a statement is thrown in here."""
+        if self._is_ours:
+            return (yield from self._named(plan))
         if isinstance(self._engine, SqliteEngine):
             _check_file((yield _said("pragma database_list")), self._engine)
         bracket = self._bracket()

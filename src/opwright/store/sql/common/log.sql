@@ -5,3 +5,7 @@ insert into opwright.operation_log (id, logged_at) values (:id, {now}) on confli
 -- name: buried
 -- Whether a tombstone stands under this id.
 select origin is null as buried from opwright.operation_log where id = :id
+
+-- name: exhume
+-- Take the tombstone of an earlier attempt away. What it was to keep out waits for us now, and finds our entry.
+delete from opwright.operation_log where id = :id and origin is null

@@ -30,6 +30,16 @@ select s.operation, s.due from (
     where operation > :after and operation < :before order by operation limit :limit) w) s
 where s.due or s.last order by s.operation
 
+-- name: aged_successes_of_queue
+-- The same, where only operations of one queue are due.
+select s.operation, s.due from (
+  select w.operation, lead(w.operation) over (order by w.operation) is null as last,
+    w.status = 1 and w.ended < :cutoff and (select o.queue from opwright.operations o where o.id = w.operation) = :queue as due
+  from (
+    select operation, status, ended from opwright.outcomes
+    where operation > :after and operation < :before order by operation limit :limit) w) s
+where s.due or s.last order by s.operation
+
 -- name: aged_unhappy
 -- FAILED or CANCELLED before the cutoff, the first to end first: the order of their index.
 select ended, operation from opwright.outcomes

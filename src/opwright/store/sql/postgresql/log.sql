@@ -3,6 +3,10 @@
 insert into opwright.operation_log (id, logged_at, origin, command, inputs, items, nested)
 values (:id, :logged_at, :origin, :command, cast(:inputs as json), cast(:items as json), cast(:nested as json))
 
+-- name: notify_log
+-- Tell who reads the log that there is more of it, and whose. A hint as `notify` is one.
+select pg_notify(:channel, :message), set_config('synchronous_commit', 'off', true)
+
 -- name: log_end
 -- What the next reading begins at: a snapshot, and what tells this database from another one.
 select cast(pg_current_snapshot() as text) as seen, cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as newest,

@@ -15,7 +15,9 @@ where position > max(cast(:after as integer), :position) and position <= cast(:u
 order by position limit :limit
 
 -- name: log_trim
--- Delete what is old, in the order of positions.
-delete from opwright.operation_log where :horizon is not null and position in (
-  select position from opwright.operation_log where logged_at < :before order by position limit :limit);
-select changes() as trimmed, '0' as horizon
+-- Delete what is old, in the order of positions. `horizon` is the last position when the log was trimmed before.
+delete from opwright.operation_log where position in (
+  select position from opwright.operation_log where logged_at < :before and position <= cast(:horizon as integer)
+  order by position limit :limit);
+select changes() as trimmed, cast(coalesce(max(seq), 0) as text) as horizon from sqlite_sequence
+where name = 'opwright.operation_log'

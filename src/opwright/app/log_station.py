@@ -1,0 +1,134 @@
+"""The reading of the log for one process, in one of its event loops: a reader, and the watcher that wakes it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from opwright.commands.commander import Commander
+from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
+from opwright.computed.caches import Caches
+from opwright.log.reader import DbOperationLogReader
+from opwright.model.log_entry import LogEntry
+from opwright.operations.client import Client
+from opwright.store.log import Log
+from opwright.store.store import Store
+from opwright.watch.log_watcher import DbLogWatcher
+
+GATE_SECONDS = 1.0  # that a first value waits for the reading to begin; later it is computed, and invalidated when that begins
+
+
+class LogStation:
+    """Reads while anything depends on the log: values of computed functions, or whoever listens to completions.
+
+    A value may only be kept if everything that is committed after its computing began will be read. So a first value waits for
+    the reading to begin, at the end of the log; whatever came past that gate (in another thread, or because the database was
+    away for too long) is invalidated at that moment.
+    """
+
+    def __init__(self, client: Client, commander: Commander, caches: Caches, notifier: DbOperationCompletionNotifier) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.reader = DbOperationLogReader(self, lambda: commander.clock)
+        self._client = client
+        self._commander = commander
+        self._caches = caches
+        self._notifier = notifier
+        self._watcher: DbLogWatcher | None = None
+        self._heard: Store | None = None  # whose commits the watcher tells of
+        self._needed = False
+        self._begun = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to watch over what is cached. Asks nothing of the database until something is."""
+        self._caches.gate = self.gate
+        await self.reader.start()
+
+    async def stop(self) -> None:
+        """End. What is cached stays, and is invalidated when somebody reads again."""
+        self._caches.gate = None
+        self._begun.set()
+        await self.reader.stop()
+        if self._watcher is not None:
+            await self._watcher.stop()
+
+    async def tell(self) -> None:
+        """Let other processes read: something was committed here."""
+        await (await self._listening()).changed()
+
+    # -------------------------------------------------------------------------------- what the reader asks for
+
+    async def log(self) -> Log:
+        """The log, and the watcher is started."""
+        await self._listening()
+        return (await self._client.store()).log
+
+    def wanted(self) -> bool:
+        """Whether anything is cached that a command can invalidate.
+
+        Where there is no computed function at all, commands invalidate something that only the application knows of.
+        """
+        if not self._concerned:
+            return False
+        if self._caches.occupied:
+            self._needed = False
+            return True
+        return self._needed or not self._caches.used or self._commander.notifier.is_followed
+
+    def begins(self) -> None:
+        """Open the gate."""
+        self._caches.invalidate_all()
+        self._caches.gate = None
+        self._begun.set()
+
+    def rests(self) -> None:
+        """Close it."""
+        self._begun.clear()
+        self._caches.gate = self.gate
+
+    def lost(self) -> None:
+        """Invalidate everything."""
+        self._caches.invalidate_all()
+
+    def is_known(self, entry: LogEntry) -> bool:
+        """Whether it was carried out here."""
+        return self._commander.notifier.is_known(entry)
+
+    async def deliver(self, entry: LogEntry) -> bool:
+        """Invalidate what an entry of another process says."""
+        return await self._notifier.replay(entry)
+
+    # -------------------------------------------------------------------------------------------------- inside
+
+    async def gate(self) -> None:
+        """What a value waits for before it is computed, as long as nothing is read."""
+        if not self._concerned:
+            return
+        if asyncio.get_running_loop() is not self.loop:
+            with suppress(RuntimeError):  # closed
+                self.loop.call_soon_threadsafe(self._need)
+            return
+        self._need()
+        if not self.reader.failing:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATE_SECONDS):
+                    await self._begun.wait()
+
+    @property
+    def _concerned(self) -> bool:
+        return self._commander.registry.invalidates or self._commander.notifier.is_followed
+
+    def _need(self) -> None:
+        self._needed = True
+        self.reader.wake()
+
+    async def _listening(self) -> DbLogWatcher:
+        """The watcher of the database that the application works on now; a test may have moved it."""
+        store = await self._client.store()
+        if self._watcher is None or self._heard is not store:
+            before, self._heard = self._watcher, store
+            self._watcher = self._commander.log_watcher(store.engine)
+            self.reader.outage = self._watcher.outage = store.outage
+            if before is not None:
+                await before.stop()
+            await self._watcher.start(self.reader.wake)
+        return self._watcher

@@ -1,0 +1,1 @@
+"""Durable scopes, on a real database of each kind."""

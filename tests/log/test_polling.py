@@ -1,0 +1,49 @@
+"""Without a watcher: the database alone, looked at every few seconds. With one on SQLite: a folder beside the file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from tests.kit.waiting import eventually
+from tests.log.kit import Shop, follows
+
+LONGEST = 5.0  # the seed's polling period
+
+
+@pytest.mark.parametrize(("watcher", "most"), [("none", LONGEST), ("auto", 1.0)])
+async def test_an_entry_is_seen_within_five_seconds_and_much_sooner_with_a_watcher(
+    database_url: str, prices: dict[str, int], watcher: str, most: float
+) -> None:
+    """Nobody asks for it; nothing but the database is needed, or what lies beside it."""
+    here, there = (Shop(database_url, prices, log_watcher=watcher) for _ in range(2))
+    async with here.ops, there.ops:
+        await here.read()
+        cached = await here.total.computed()
+        await follows(here)
+        if watcher == "auto":  # the others are told from its first commit on, and it listens from its first value on
+            await there.sell("cup", 4)
+            await cached.when_invalidated()
+            await here.read()
+            cached = await here.total.computed()
+        began = time.monotonic()
+        await there.sell("cup", 5)
+        await asyncio.wait_for(cached.when_invalidated(), most)
+        assert time.monotonic() - began < most
+        assert await here.read() == [5, 20, 25]
+
+
+async def test_an_application_that_is_opened_follows_and_one_that_is_closed_does_not(
+    database_url: str, prices: dict[str, int]
+) -> None:
+    """A web process, for example, between its start-up and its shutdown."""
+    here = Shop(database_url, prices)
+    async with here.ops:
+        await here.read()
+        await eventually(lambda: here.ops.log_status().following)
+        assert here.reader.running
+        reader = here.reader
+    assert not reader.running
+    assert not here.ops.log_status().following

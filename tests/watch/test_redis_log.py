@@ -1,0 +1,146 @@
+"""The log watcher on Redis: one channel, refusals at the door, a connection that is proved."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import redis.asyncio
+
+from opwright import ConfigurationError, ExtraMissing, Opwright, RedisDbLogWatcher
+from opwright.watch import redis_log
+from tests.kit.proxy import Proxy
+from tests.redis_server import RedisServer, running_redis
+from tests.watch.log_kit import Fleet, Process, RedisPlace, reached
+
+CHANNEL = "opwright_log"
+
+
+@pytest_asyncio.fixture
+async def fleet(redis_server: RedisServer) -> AsyncIterator[Fleet]:
+    """Processes at one server."""
+    made = Fleet(RedisPlace(redis_server))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def raw(redis_server: RedisServer) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client that knows nothing of watchers."""
+    client = redis.asyncio.Redis.from_url(redis_server.url)
+    yield client
+    await client.aclose()
+
+
+async def test_it_publishes_its_origin_on_one_channel(fleet: Fleet, raw: redis.asyncio.Redis) -> None:
+    """Whoever subscribes there, in any language, hears which process has committed."""
+    (first,) = await fleet.started(1)
+    async with raw.pubsub() as subscription:
+        await subscription.subscribe(CHANNEL)
+        assert (await subscription.get_message(timeout=5))["type"] == "subscribe"
+        await first.commits()
+        heard = await subscription.get_message(timeout=5)
+    assert (heard["channel"], heard["data"]) == (CHANNEL.encode(), b"1000")
+
+
+async def test_it_wakes_on_a_message_of_any_program(fleet: Fleet, raw: redis.asyncio.Redis) -> None:
+    """One that bears no id, or the id of another, wakes; its own does not."""
+    (first,) = await fleet.started(1)
+    for message in ("1000", "", b"\xff"):
+        assert await raw.publish(CHANNEL, message) == 1
+    await reached(lambda: first.wakes == 3, "both that are not its own")
+    assert first.wakes == 3
+
+
+async def test_channels_are_apart(fleet: Fleet, redis_server: RedisServer) -> None:
+    """Two applications may share a server."""
+    first, second = await fleet.started(2)
+    other = Process(RedisDbLogWatcher(lambda: 7, redis_server.url, "another"))
+    await other.start()
+    await second.hears(first)
+    await other.commits()
+    await other.watcher.stop()
+    await first.hears(second)
+    assert (first.wakes, second.wakes, other.wakes) == (2, 2, 1)
+
+
+async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
+    redis_server: RedisServer, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is all it wants; without one it connects anew and wakes."""
+    monkeypatch.setattr(redis_log, "PROBE_PERIOD", 0.05)
+    monkeypatch.setattr(redis_log, "ANSWER_SECONDS", 0.5)
+    (there,) = await fleet.started(1)
+    proxy = Proxy(redis_server.url)
+    here = Process(RedisDbLogWatcher(lambda: 7, await proxy.open()))
+    try:
+        await here.start()
+        await here.hears(there)
+        assert here.wakes == 2
+        proxy.freeze()
+        await reached(lambda: here.wakes == 3, "the new connection")
+        await here.hears(there)
+    finally:
+        await here.watcher.stop()
+        await proxy.close()
+
+
+async def test_it_starts_while_the_server_is_away(fleet: Fleet) -> None:
+    """It is there when the server is."""
+    (first,) = await fleet.started(1)
+    second = await fleet.process()
+    await fleet.place.go_away()
+    try:
+        await second.watcher.start(second.wake)
+    finally:
+        await fleet.place.come_back()
+    await reached(lambda: second.wakes > 0, "the first connection")
+    await second.hears(first)
+
+
+async def test_a_wrong_password_is_refused_at_the_start() -> None:
+    """With the place of the server, and without the password."""
+    with running_redis("--requirepass", "right") as server:
+        for url in (server.url, server.url.replace("//", "//:wr0ng@")):
+            watcher = RedisDbLogWatcher(lambda: 7, url)
+            with pytest.raises(ConfigurationError, match=f"127.0.0.1:{server.port} refuses its user") as refused:
+                await watcher.start(lambda: None)
+            assert "wr0ng" not in str(refused.value)
+            await watcher.stop()
+        right = Process(RedisDbLogWatcher(lambda: 7, server.url.replace("//", "//:right@")))
+        await right.start()
+        await right.watcher.stop()
+
+
+async def test_a_database_that_is_not_there_is_refused_at_the_start(redis_server: RedisServer) -> None:
+    """Redis has sixteen."""
+    watcher = RedisDbLogWatcher(lambda: 7, redis_server.url.removesuffix("0") + "99")
+    with pytest.raises(ConfigurationError, match="out of range"):
+        await watcher.start(lambda: None)
+
+
+def test_an_address_that_makes_no_sense_is_refused_at_the_door() -> None:
+    """Before anything is connected; the name of the setting leads the message."""
+    with pytest.raises(ConfigurationError, match=r"log_watcher: no address of a Redis server: Port .* 'sixthousand'"):
+        Opwright("sqlite:///x.db", log_watcher="redis://host:sixthousand/0")
+    with pytest.raises(ConfigurationError, match="no address of a Redis server"):
+        RedisDbLogWatcher(lambda: 7, "amqp://host")
+
+
+def test_without_the_library_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the door too."""
+    monkeypatch.setitem(__import__("sys").modules, "redis.asyncio", None)
+    with pytest.raises(ExtraMissing, match=r"pip install 'opwright\[redis\]'"):
+        Opwright("sqlite:///x.db", log_watcher="redis://127.0.0.1")
+
+
+async def test_a_server_is_all_it_asks_for(redis_server: RedisServer, sqlite_path: object) -> None:
+    """Whatever the database."""
+    ops = Opwright(f"sqlite:///{sqlite_path}", log_watcher=redis_server.url)
+    async with ops:
+        engine = (await ops.client.store()).engine
+        here, there = Process(ops.commander.log_watcher(engine)), Process(RedisDbLogWatcher(lambda: 7, redis_server.url))
+        await asyncio.gather(here.start(), there.start())
+        await there.hears(here)
+        await here.hears(there)
+        await asyncio.gather(here.watcher.stop(), there.watcher.stop())
