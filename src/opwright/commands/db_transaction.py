@@ -18,6 +18,9 @@ class DbTransaction(Protocol):
     async def begin(self) -> None:
         """Begin. What is cancelled or fails here leaves nothing open."""
 
+    def is_open(self) -> bool:
+        """Whether nobody else has ended it."""
+
     async def commit(self) -> None:
         """Commit, and let go of the connection. Raises StoreUncertain when nobody knows whether it has been committed."""
 
@@ -35,6 +38,9 @@ class EngineTransaction:
 
     async def begin(self) -> None:
         self.connection = await self._block.__aenter__()
+
+    def is_open(self) -> bool:
+        return own.is_open(self.connection)
 
     async def commit(self) -> None:
         try:

@@ -71,6 +71,13 @@ def is_doubtful(error: Exception) -> bool:
     return state.startswith(("08", "57P"))
 
 
+def is_open(connection: Any) -> bool:
+    """Whether the transaction is still the one that was begun, as far as its connection tells; a broken one tells nothing."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.in_transaction
+    return bool(connection.is_closed() or connection.is_in_transaction())
+
+
 def _begun_at_once(engine: SqliteEngine) -> LentConnection | None:
     """Begin on the connection of the block before, unless somebody else is writing."""
     connection = engine.spare()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -265,6 +265,22 @@ async def test_a_command_cancelled_while_it_commits_is_committed_as_a_whole(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert (await users(ops), len(await entries(ops)), len(seen)) == (["ann"], 1, 1)
+
+
+@pytest.mark.parametrize("word", ["commit", "rollback"])
+async def test_a_handler_that_ends_the_transaction_itself_is_refused(ops: Opwright, word: str) -> None:
+    """Its entry would be alone in another one."""
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        await insert(connection, command.name)
+        if isinstance(answer := connection.execute(word), Awaitable):
+            await answer
+
+    with pytest.raises(InvalidOperation, match="add_user has ended the transaction of its scope, which ends it by itself"):
+        await ops.call(AddUser("ann"))
+    assert await entries(ops) == []
 
 
 async def test_a_scope_outside_of_any_open_application_opens_the_database(database_url: str) -> None:
