@@ -16,8 +16,10 @@ from opwright import (
     InvalidOperation,
     OperationScope,
     Opwright,
+    StoreBusy,
 )
 from opwright.model.log_entry import LogEntry
+from opwright.store.engine import Lane
 from tests.commands.durable.kit import AddMany, AddUser, Other, adding, entries, insert, users
 from tests.commands.kit import Note, completions
 from tests.contract.kit import query
@@ -219,6 +221,30 @@ async def test_an_isolated_command_has_a_transaction_of_its_own(ops: Opwright) -
     with pytest.raises(ZeroDivisionError):
         await ops.call(AddMany(["ann"]))
     assert await users(ops) == ["ann"]
+
+
+@postgresql
+async def test_scopes_that_wait_for_each_others_connections_end_with_the_reason(
+    ops: Opwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two connections, and two commands that hold them and want a third."""
+    engine: Any = (await ops.client.store()).engine
+    engine._lanes[Lane.OWN]._places = asyncio.Semaphore(2)
+    full = asyncio.Barrier(2)
+    adding(ops, retries=0)
+
+    @ops.command(retries=0)
+    async def other(command: Other, scope: OperationScope) -> None:
+        await scope.connection()
+        await full.wait()
+        monkeypatch.setattr("opwright.commands.db_transaction.PATIENCE", 0.2)
+        await ops.call(AddUser("ann"), isolated=True)
+
+    runs = await asyncio.gather(*(ops.run(Other(number)) for number in range(2)))
+    errors = [run.error for run in runs if run.error is not None]
+    assert errors
+    assert all(isinstance(error, StoreBusy) and "isolated commands, which need one each" in str(error) for error in errors)
+    assert len(await users(ops)) == 2 - len(errors)
 
 
 async def test_a_transient_scope_has_no_connection(ops: Opwright) -> None:
