@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -29,7 +30,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        connection = await _begun_in_turn(engine)
+        connection, began = await _begun_in_turn(engine), time.monotonic()
         try:
             yield connection
             await asyncio.to_thread(connection.commit)
@@ -39,7 +40,8 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         else:
             engine.give_back(connection)
         finally:
-            await asyncio.sleep(LET_GO if engine.crowded or engine.writer_waits else 0)
+            if engine.crowded or engine.writer_waits or time.monotonic() - began > LET_GO:
+                await asyncio.sleep(LET_GO)  # one who looks now and then would hardly meet the gap between two long blocks
 
 
 @contextmanager
