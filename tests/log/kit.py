@@ -30,7 +30,7 @@ class Discount:
 class Shop:
     """One process of it. ``runs``: how often each body ran; ``broken``: products at which its invalidation fails."""
 
-    def __init__(self, url: str, prices: dict[str, int], clock: Clock | None = None, log_watcher: str = "auto") -> None:
+    def __init__(self, url: str, prices: dict[str, int], clock: Clock | None = None, log_watcher: Any = "auto") -> None:
         self.ops = ops = Opwright(url, clock=clock, log_watcher=log_watcher)
         self.prices = prices
         self.runs: Counter[str] = Counter()

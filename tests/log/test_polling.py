@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from opwright import ConfigurationError, NoDbLogWatcher
 from tests.kit.waiting import eventually
 from tests.log.kit import Shop, follows
 
@@ -47,3 +48,24 @@ async def test_an_application_that_is_opened_follows_and_one_that_is_closed_does
         reader = here.reader
     assert not reader.running
     assert not here.ops.log_status().following
+
+
+class Unable(NoDbLogWatcher):
+    """A watcher that cannot work here."""
+
+    async def start(self, wake: object) -> None:
+        raise ConfigurationError("the folder cannot be written to")
+
+
+async def test_a_watcher_that_cannot_start_is_told_of_and_the_log_is_read_all_the_same(
+    database_url: str, prices: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By polling."""
+    here, there = Shop(database_url, prices, log_watcher=Unable), Shop(database_url, prices)
+    async with here.ops, there.ops:
+        await here.read()
+        await here.ops.caught_up(await there.sell("cup", 5))
+        assert await here.read() == [5, 20, 25]
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.exc_info is not None
+    assert "the folder cannot be written to" in str(record.exc_info[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -29,6 +30,7 @@ class LogReading:
         self._notifier = DbOperationCompletionNotifier(commander.notifier, self._changed)
         self._users: dict[asyncio.AbstractEventLoop, int] = {}
         self._station: LogStation | None = None
+        self._lock = threading.Lock()
 
     async def enter(self) -> None:
         """One user more in the running event loop."""
@@ -85,9 +87,11 @@ class LogReading:
                 asyncio.run_coroutine_threadsafe(station.tell(), station.loop)
 
     async def _occupy(self) -> None:
-        if self._station is None or self._station.loop.is_closed():
-            self._station = LogStation(self._client, self._commander, self._caches, self._notifier)
-            await self._station.start()
+        with self._lock:  # two loops may enter at the same time
+            if self._station is not None and not self._station.loop.is_closed():
+                return
+            station = self._station = LogStation(self._client, self._commander, self._caches, self._notifier)
+        await station.start()
 
     def _hand_over(self) -> None:
         for loop in tuple(self._users):
