@@ -13,7 +13,7 @@ from opwright.model.event_state import EventState
 from opwright.model.operation import NewOperation, OnConflict
 from opwright.model.options import LONGEST
 from opwright.operations.client import Client
-from opwright.operations.draft import drafts
+from opwright.operations.draft import draft
 from opwright.operations.handle import Handle
 from opwright.operations.request import Request
 from opwright.operations.trigger import Trigger
@@ -28,8 +28,8 @@ TriggerOf = Callable[[object], Trigger[Any, Any]]
 class Event:
     """What ``scope.events.add`` has put in."""
 
-    def __init__(self, client: Client, trigger: Trigger[Any, Any], draft: NewOperation, on_conflict: OnConflict) -> None:
-        self.draft = draft
+    def __init__(self, client: Client, trigger: Trigger[Any, Any], new: NewOperation, on_conflict: OnConflict) -> None:
+        self.draft = new
         self.on_conflict = on_conflict
         self.later: Event | None = None  # which took its place in the same scope
         self.operation: int | None = None
@@ -94,8 +94,8 @@ class Events:
         request = asked.request if quantize is None else self._rounded(asked.request, quantize)
         given = inputs if isinstance(what, Trigger) else (what,)
         (text,) = asked.inputs.encode_many([given])
-        (draft,) = drafts(asked, [text], request, self._client.limits)
-        return self._keep(Event(self._client, trigger, draft, request.on_conflict))
+        new = draft(asked, text, request, self._client.limits)
+        return self._keep(Event(self._client, trigger, new, request.on_conflict))
 
     def _retries(self, trigger: Trigger[Any, Any], retries: int | None) -> int | None:
         return self._client.event_retries if retries is None and not trigger.budget.retries else retries
