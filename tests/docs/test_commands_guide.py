@@ -1,91 +1,119 @@
-"""The guide to commands is one program, and its drawings name what there is."""
+"""The guide to commands is one program that does what the page says, and the page tells and draws what it promises to."""
 
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import opwright
-from opwright.commands import priorities
+from tests.docs.shown_by import ROOT
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "commands.md"
+GUIDE = ROOT / "docs" / "guides" / "commands.md"
 
-DRIVER = """
-import asyncio
-import sqlite3
-
-from commands import Change, PlaceOrder, ops, total
-from opwright import DbEventLogReader
-
-
-async def main():
-    async with ops:
-        print(await total(7))
-        print(await ops.call(PlaceOrder(7, "tea")))
-        print(await total(7))
-        await ops.call(Change("salt"))
-        await ops.call(Change("salt"))
-    async with DbEventLogReader(ops, pool="inline", heartbeat=0.1):
-        while (done := succeeded()) < 2:
-            await asyncio.sleep(0.01)
-        print(done >= 2)  # the one at the full minute may be due by now
-
-
-def succeeded():
-    connection = sqlite3.connect("commands.db")
-    (found,) = connection.execute("select count(*) from opwright_outcomes where status = 1").fetchone()
-    connection.close()
-    return found
-
-
-asyncio.run(main())
+SAID = """\
+adding up the orders of ann
+adding up the orders of bob
+0 at first
+order 1 of ann
+number 1
+adding up the orders of ann
+1250 after one order
+thank you, ann - Processed
+an order costs something: 1250 is left
+order 2 of ann
+order 3 of bob
+2 orders at once
+adding up the orders of ann
+adding up the orders of bob
+5000 in the end
 """
 
 
-def section(title: str) -> str:
-    return GUIDE.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+def program() -> str:
+    """All of its blocks, as they stand on the page."""
+    return "\n\n".join(re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL))
+
+
+def sections() -> dict[str, str]:
+    """The page in parts, by their headings; without one what stands above them."""
+    first, *others = GUIDE.read_text().split("\n## ")
+    return {"": first} | {one.partition("\n")[0]: one for one in others}
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, whose warnings are errors; it ends with the block at the latest."""
+    command = [sys.executable, "-W", "error", "shop.py", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_program_of_the_guide_does_what_it_says(tmp_path: Path) -> None:
-    """The two events that are due now and in a second are carried out; the others wait."""
-    program = "\n\n".join(re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL))
-    (tmp_path / "commands.py").write_text(program)
-    (tmp_path / "drive.py").write_text(DRIVER)
-    done = subprocess.run([sys.executable, "drive.py"], cwd=tmp_path, capture_output=True, text=True, timeout=55, check=False)
-    assert (done.stdout.splitlines(), done.returncode) == (["0", "committed", "1", "1", "True"], 0), done.stderr
+    """One process places orders and adds up only what they concern; another one that had cached the sums follows each of them."""
+    (tmp_path / "shop.py").write_text(program())
+    with started(tmp_path, "watch") as watcher, started_when_watched(tmp_path, watcher) as placing:
+        said, complaints = placing.communicate(timeout=50)
+        assert (said, complaints) == (SAID, "")
+        followed, complaints = watcher.communicate(timeout=20)
+    assert (watcher.returncode, complaints) == (0, "")
+    assert "order 1 of ann" in followed
+    assert "order 3 of bob" in followed
+    assert followed.splitlines()[-1] == "turnover 5000"
+
+
+@contextmanager
+def started_when_watched(folder: Path, watcher: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The program that places orders, once the other one has added up that there are none."""
+    assert watcher.stdout
+    assert [watcher.stdout.readline() for _ in range(3)][-1] == "turnover 0\n"
+    with started(folder) as process:
+        yield process
 
 
 def test_the_three_groups_are_drawn_and_are_those_of_the_package() -> None:
-    """Each part that the drawing names is public, and the pipeline stands in the order of its priorities."""
-    drawing = section("The three groups of parts")
-    for group in ("the pipeline of a command", "services in the background", "notification"):
-        assert group in drawing
-    parts = re.findall(r"\b[A-Z]\w+[a-z][A-Z]\w+\b", drawing)
-    assert {"DbOperationScopeProvider", "DbEventLogReader", "DbEventLogTrimmer"} <= set(parts)
-    assert all(hasattr(opwright, part) for part in parts if part != "PlaceOrder")
-    numbers = [int(number.replace(",", "")) for number in re.findall(r"^ {4} *([\d,]+)  ", drawing, re.MULTILINE)]
-    names = ("NESTED_LOGGER", "IN_MEMORY_SCOPE", "DB_SCOPE", "INVALIDATION", "HANDLER")
-    assert numbers == [getattr(priorities, name) for name in names]
-    root = Path(opwright.__file__).parent
-    for folder in ("commands", "app", "maintenance", "watch"):
-        assert folder in drawing
-        assert (root / folder).is_dir()
+    """Pipeline, services in the background, notification: each name that the page gives can be imported."""
+    rows = re.findall(
+        r"^\| (pipeline|services in the background|notification) \| .*? \| (.*?) \|$", GUIDE.read_text(), re.MULTILINE
+    )
+    assert [group for group, _ in rows] == ["pipeline", "services in the background", "notification"]
+    names = [re.findall(r"`(\w+)`", cell) for _, cell in rows]
+    assert [len(group) for group in names] == [4, 4, 5]
+    assert {name for group in names for name in group} <= set(opwright.__all__)
 
 
 def test_the_life_of_a_scope_is_described() -> None:
-    """From its beginning through use and the two ends to completion."""
-    life = section("The life of an operation scope")
-    places = [life.index(word) for word in ("begin ", "use ", "end ", "completion")]
+    """From its beginning through use, commit or roll-back, to completion, in this order."""
+    (drawing,) = re.findall(r"\n\n((?:    .*\n)+)", sections()["The scope"])
+    steps = ("asked for", "opened", "used", "committed", "invalidated here", "completed")
+    places = [drawing.index(step) for step in steps]
     assert places == sorted(places)
-    for word in ("commit", "roll-back", "invalidated"):
-        assert word in life
+    assert "rolled back" in drawing
+
+
+def test_invalidation_across_processes_is_drawn() -> None:
+    """Who commits notifies; each of the others reads the log and invalidates."""
+    drawing = sections()[""]
+    for part in (
+        "COMMIT",
+        "DbLogWatcher wakes the reader",
+        "DbOperationLogReader",
+        "invalidates functions",
+        "log entry",
+        "polls",
+    ):
+        assert part in drawing
+    assert max(len(line) for line in drawing.splitlines() if line.startswith("    ")) <= 120
 
 
 def test_the_way_of_an_event_is_described() -> None:
-    """Added with the operation, read, executed, marked."""
-    way = section("The way of an event")
-    words = ("events.add", "written with the commit", "New", "claimed", "carried out", "Processed")
-    places = [way.index(word) for word in words]
+    """Added with the operation, read, carried out, marked."""
+    way = sections()["Events"]
+    steps = ("scope.events.add ──>", "committed with the scope", "New", "read by a host", "carried out", "Processed")
+    places = [way.index(step, way.index(steps[0])) for step in steps]
     assert places == sorted(places)
-    assert "tried again" in way
     assert "Discarded" in way
