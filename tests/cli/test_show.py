@@ -71,3 +71,16 @@ def test_a_wait_is_told(shell: Shell) -> None:
             pass
     assert re.search(r"^  waits +1 in a row, with no answer$", text, re.MULTILINE)
     assert re.search(r"wait +attempt 1: waits 1000 s at most, for the 1st time", text)
+
+
+def test_an_event_has_its_own_word_for_where_it_stands(shell: Shell) -> None:
+    """New, and then Processed, besides the status of its operation."""
+    shell.write(
+        "outbox.py",
+        "from assets import ops\nprint(ops.registry.get('render').options(queue='events').submit('a').now().id)\n",
+    )
+    one = shell("submit", "outbox", "render", "photo=c").out.split()[0]
+    assert re.search(r"^  event +New$", shell.inside("operations", "show", "assets", one).out, re.MULTILINE)
+    with shell.host(*INLINE, target="assets"):
+        shell.inside("operations", "follow", "assets", one)
+    assert re.search(r"^  event +Processed$", shell.inside("operations", "show", "assets", one).out, re.MULTILINE)

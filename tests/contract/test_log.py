@@ -79,6 +79,33 @@ async def test_a_lost_commit_that_did_not_land_never_will(store: Store, other: S
     assert (await read(store, begin))[0] == []
 
 
+async def test_a_further_attempt_takes_the_place_of_the_tombstone(store: Store, other: Store) -> None:
+    """Its entry is read like any other, and what of the attempt before is still on its way is refused as before."""
+    begin, one = await store.log.end(), entry()
+    assert not await other.log.committed(one.id)
+    await store.engine.play(logs.append_anew(one))
+    assert (await read(other, begin))[0] == [one]
+    assert await other.log.committed(one.id)
+    for late in (logs.append, logs.append_anew):
+        with pytest.raises(DuplicateRow):
+            await store.engine.play(late(one))
+
+
+async def test_a_further_attempt_that_fails_leaves_the_tombstone(store: Store) -> None:
+    """The id is never free."""
+    one = entry()
+    assert not await store.log.committed(one.id)
+
+    def fails() -> Any:
+        yield from logs.append_anew(one)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await store.engine.play(fails())
+    with pytest.raises(DuplicateRow):
+        await write(store, one)
+
+
 async def test_the_log_can_be_looked_at(store: Store) -> None:
     """Under the name that people know."""
     await write(store, one := entry())

@@ -9,7 +9,7 @@ import pytest
 from tests.kit.crew import Crew
 from tests.kit.diary import Diary
 from tests.kit.tables import Tables
-from tests.kit.trade import Trade
+from tests.kit.trade import Charge, Trade
 from tests.kit.waiting import eventually
 
 MANY = 1_000  # operations
@@ -19,9 +19,10 @@ PATIENCE = 120 + 2 * KILLS  # seconds
 
 async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed: int, *, count: int, kills: int) -> None:
     """Charge so many cards; of the first ``kills`` operations each is killed at least once, and two whole hosts are."""
-    trigger = trade.ops.registry.get(name)
+    trigger = trade.ops.registry.get(name).options(recoveries=MANY)
     chance = random.Random(seed)
-    handles = await trigger.submit_many([(number, seed if number <= kills else 0) for number in range(1, count + 1)])
+    cards = [(number, seed if number <= kills else 0) for number in range(1, count + 1)]
+    handles = await trigger.submit_many([(Charge(*card),) for card in cards] if name == "charge_by_command" else cards)
     async with Crew(tables.url, folder) as crew:
         for share in (3, 2):
             await ended(tables, count // share)
@@ -48,7 +49,10 @@ async def check_each_was_charged_once(tables: Tables, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(2 * PATIENCE)
-@pytest.mark.parametrize(("name", "count", "kills"), [("charge", MANY, KILLS), ("charge_plainly", MANY // 4, KILLS // 4)])
+@pytest.mark.parametrize(
+    ("name", "count", "kills"),
+    [("charge", MANY, KILLS), ("charge_plainly", MANY // 4, KILLS // 4), ("charge_by_command", MANY // 4, KILLS // 4)],
+)
 async def test_a_card_is_charged_once_whatever_is_killed(  # noqa: PLR0917 - pytest hands over by name
     trade: Trade, tables: Tables, tmp_path: Path, seed: int, name: str, count: int, kills: int
 ) -> None:

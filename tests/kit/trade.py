@@ -6,10 +6,11 @@ import random
 import signal
 import sys
 import threading
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-from opwright import Limit, Opwright, operation
+from opwright import Limit, OperationScope, Opwright, operation
 from opwright.app.target import Target
 from opwright.operations.handle import Handle
 from opwright.operations.submitter import HandedBack
@@ -37,10 +38,14 @@ class Doom:
     "sometime" is any moment: another thread does it, in the middle of a COMMIT if need be.
     """
 
-    def __init__(self, moments: tuple[str, ...], number: int, seed: int) -> None:
-        current = operation.current()
-        chance = random.Random(f"{seed} {number} {current.attempt}")
-        doomed = seed and (Diary.found().is_first(str(current.id)) or chance.random() < AGAIN)
+    def __init__(self, moments: tuple[str, ...], number: int, seed: int, *, name: str | None = None) -> None:
+        if name is None:  # a command knows of no attempt: its process stands for that
+            current = operation.current()
+            name, attempt = str(current.id), current.attempt
+        else:
+            attempt = os.getpid()
+        chance = random.Random(f"{seed} {number} {attempt}")
+        doomed = seed and (Diary.found().is_first(name) or chance.random() < AGAIN)
         self._moment = chance.choice(moments) if doomed else None
         if self._moment == "sometime":
             threading.Timer(chance.uniform(0, SOON), die).start()
@@ -76,6 +81,26 @@ def charge_plainly(number: int, seed: int) -> int:
         doom.reached("charged")
     doom.reached("after")
     return 0
+
+
+@dataclass(frozen=True)
+class Charge:
+    number: int
+    seed: int
+
+
+async def charge_by_command(card: Charge, scope: OperationScope) -> int:
+    """The same as a command that was submitted: its scope writes the end."""
+    doom = Doom(("before", "charged", "sometime", "after"), card.number, card.seed, name=f"card {card.number}")
+    doom.reached("before")
+    connection = await scope.connection()
+    if is_sqlite:
+        connection.execute("insert into charges values (?)", (card.number,))
+    else:
+        await connection.execute("insert into charges values ($1)", card.number)
+    doom.reached("charged")
+    scope.after_commit(lambda: doom.reached("after"))
+    return 2 * card.number
 
 
 @cache
@@ -186,6 +211,7 @@ class Trade:
         self.ops = ops = Opwright(url)
         ops.found_at(Target(self.module, None, "ops", tuple(sys.path)))
         self.charge = ops.operation(recoveries=MANY)(charge)
+        self.charge_by_command = ops.command(charge_by_command)
         self.charge_plainly = ops.operation(recoveries=MANY)(charge_plainly)
         self.charge_in_session = ops.operation(recoveries=MANY)(charge_in_session)
         relay = Relay()

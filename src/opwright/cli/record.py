@@ -14,7 +14,9 @@ from opwright.admin.record import Line, Record
 from opwright.admin.words import duration, listed, relative
 from opwright.cli.output import bar, clock_text, columns, headline, indented, moment_text, show, status_text
 from opwright.clock import SECOND, moment
+from opwright.commands.events import QUEUE
 from opwright.model.claim import DelayReason
+from opwright.model.event_state import EventState
 from opwright.model.operation import Operation
 from opwright.store.listing import Holder, Relative, Standing
 
@@ -63,6 +65,8 @@ def _facts(record: Record, now: datetime) -> Iterator[tuple[str, Text | str]]:
         yield "progress", bar(record.progress.fraction or 0.0, record.progress.text)
     yield "attempt", f"{operation.attempt or 0} (retries {budget.retries}, recoveries {budget.recoveries})"
     yield "queue", f"{operation.queue}, priority {operation.priority}"
+    if operation.queue == QUEUE:
+        yield "event", EventState.of(operation.status)
     if budget.timeout is not None:
         yield "timeout", duration(budget.timeout)
     for name in ("key", "submitter", "retry_of", "parent"):

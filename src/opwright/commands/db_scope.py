@@ -170,6 +170,10 @@ class DbOperationScope(OperationScope):
         if transaction is None:
             await store.engine.play(plan)
             return
+        if not transaction.is_open():
+            raise InvalidOperation(
+                f"{self._command} has ended the transaction of its scope, which ends it by itself", field="scope"
+            )
         await recognise(transaction.connection, store.engine).ours().play_async(plan)
         self._stop_limit()
         self._transaction = None

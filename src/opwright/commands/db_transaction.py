@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from opwright.errors import OpwrightError, StoreUncertain
+from opwright.errors import OpwrightError, StoreBusy, StoreUncertain
 from opwright.store import own
 from opwright.store.engine import Engine
+
+PATIENCE = 35.0  # seconds until a connection is there; on SQLite who holds the file is told a little earlier
 
 
 class DbTransaction(Protocol):
@@ -17,6 +19,9 @@ class DbTransaction(Protocol):
 
     async def begin(self) -> None:
         """Begin. What is cancelled or fails here leaves nothing open."""
+
+    def is_open(self) -> bool:
+        """Whether nobody else has ended it."""
 
     async def commit(self) -> None:
         """Commit, and let go of the connection. Raises StoreUncertain when nobody knows whether it has been committed."""
@@ -34,7 +39,17 @@ class EngineTransaction:
         self._block = own.transaction(engine)
 
     async def begin(self) -> None:
-        self.connection = await self._block.__aenter__()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                self.connection = await self._block.__aenter__()
+        except TimeoutError as error:
+            raise StoreBusy(
+                f"no connection for an operation scope came free within {PATIENCE:g} s: do the commands that hold one wait for "
+                "isolated commands, which need one each?"
+            ) from error
+
+    def is_open(self) -> bool:
+        return own.is_open(self.connection)
 
     async def commit(self) -> None:
         try:

@@ -97,6 +97,9 @@ class SessionTransaction:
             await self.connection.invalidate()
             raise
 
+    def is_open(self) -> bool:
+        return self.connection.in_transaction()
+
     async def commit(self) -> None:
         session = self.connection
         try:

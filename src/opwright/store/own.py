@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -29,7 +30,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        connection = _begun_at_once(engine) or await _begun_elsewhere(engine)
+        connection, began = await _begun_in_turn(engine), time.monotonic()
         try:
             yield connection
             await asyncio.to_thread(connection.commit)
@@ -39,7 +40,8 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         else:
             engine.give_back(connection)
         finally:
-            await asyncio.sleep(LET_GO if engine.crowded or engine.writer_waits else 0)
+            if engine.crowded or engine.writer_waits or time.monotonic() - began > LET_GO:
+                await asyncio.sleep(LET_GO)  # one who looks now and then would hardly meet the gap between two long blocks
 
 
 @contextmanager
@@ -66,32 +68,37 @@ def transaction_now(engine: Engine) -> Iterator[Any]:
 def is_doubtful(error: Exception) -> bool:
     """Whether nobody knows what became of a COMMIT that raised this."""
     if isinstance(error, sqlite3.Error):
-        return isinstance(error, sqlite3.OperationalError)
+        return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorname", "") != "SQLITE_FULL"
     state = str(getattr(error, "sqlstate", None) or "08")
     return state.startswith(("08", "57P"))
 
 
-def _begun_at_once(engine: SqliteEngine) -> LentConnection | None:
-    """Begin on the connection of the block before, unless somebody else is writing."""
-    connection = engine.spare()
-    if connection is None:
-        return None
-    try:
-        connection.execute("begin immediate")
-    except sqlite3.Error:  # busy, mostly; whoever begins elsewhere waits, or tells what else it is
-        connection.close()
-        return None
-    return connection
+def is_open(connection: Any) -> bool:
+    """Whether the transaction is still the one that was begun, as far as its connection tells; a broken one tells nothing."""
+    if isinstance(connection, sqlite3.Connection):
+        return connection.in_transaction
+    return bool(connection.is_closed() or connection.is_in_transaction())
 
 
-async def _begun_elsewhere(engine: Engine) -> LentConnection:
-    """Begin in a thread. A cancelled thread goes on: what it has begun then is ended as soon as it has."""
-    beginning = asyncio.create_task(asyncio.to_thread(_begun, engine))
+async def _begun_in_turn(engine: SqliteEngine) -> LentConnection:
+    """Begin here, on the connection of the block before, or where somebody else is writing, in a thread that waits."""
+    spare = engine.spare()
+    if spare is not None and _begins_at_once(spare):
+        return spare
+    beginning = asyncio.create_task(asyncio.to_thread(_begun, engine, spare))
     try:
         return await asyncio.shield(beginning)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError:  # the thread goes on: what it has begun then is ended as soon as it has
         beginning.add_done_callback(_end)
         raise
+
+
+def _begins_at_once(connection: LentConnection) -> bool:
+    try:
+        connection.execute("begin immediate")
+    except sqlite3.OperationalError:  # busy, mostly; whoever tries again says what else it is
+        return False
+    return True
 
 
 def _end(beginning: asyncio.Task[LentConnection]) -> None:
@@ -99,9 +106,13 @@ def _end(beginning: asyncio.Task[LentConnection]) -> None:
         beginning.result().close()
 
 
-def _begun(engine: Engine) -> LentConnection:
+def _begun(engine: Engine, spare: LentConnection | None = None) -> LentConnection:
     """At once with the right to write: a reader that turns writer may find that it cannot."""
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
-    connection = LentConnection.to(engine.path)
-    patiently(lambda: connection.execute("begin immediate"), PATIENCE, engine.path)
+    connection = spare or LentConnection.to(engine.path)
+    try:
+        patiently(lambda: connection.execute("begin immediate"), PATIENCE, engine.path)
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -16,8 +16,10 @@ from opwright import (
     InvalidOperation,
     OperationScope,
     Opwright,
+    StoreBusy,
 )
 from opwright.model.log_entry import LogEntry
+from opwright.store.engine import Lane
 from tests.commands.durable.kit import AddMany, AddUser, Other, adding, entries, insert, users
 from tests.commands.kit import Note, completions
 from tests.contract.kit import query
@@ -221,6 +223,30 @@ async def test_an_isolated_command_has_a_transaction_of_its_own(ops: Opwright) -
     assert await users(ops) == ["ann"]
 
 
+@postgresql
+async def test_scopes_that_wait_for_each_others_connections_end_with_the_reason(
+    ops: Opwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two connections, and two commands that hold them and want a third."""
+    engine: Any = (await ops.client.store()).engine
+    engine._lanes[Lane.OWN]._places = asyncio.Semaphore(2)
+    full = asyncio.Barrier(2)
+    adding(ops, retries=0)
+
+    @ops.command(retries=0)
+    async def other(command: Other, scope: OperationScope) -> None:
+        await scope.connection()
+        await full.wait()
+        monkeypatch.setattr("opwright.commands.db_transaction.PATIENCE", 0.2)
+        await ops.call(AddUser("ann"), isolated=True)
+
+    runs = await asyncio.gather(*(ops.run(Other(number)) for number in range(2)))
+    errors = [run.error for run in runs if run.error is not None]
+    assert errors
+    assert all(isinstance(error, StoreBusy) and "isolated commands, which need one each" in str(error) for error in errors)
+    assert len(await users(ops)) == 2 - len(errors)
+
+
 async def test_a_transient_scope_has_no_connection(ops: Opwright) -> None:
     @ops.command(durable=False)
     async def other(command: Other, scope: OperationScope) -> None:
@@ -265,6 +291,22 @@ async def test_a_command_cancelled_while_it_commits_is_committed_as_a_whole(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert (await users(ops), len(await entries(ops)), len(seen)) == (["ann"], 1, 1)
+
+
+@pytest.mark.parametrize("word", ["commit", "rollback"])
+async def test_a_handler_that_ends_the_transaction_itself_is_refused(ops: Opwright, word: str) -> None:
+    """Its entry would be alone in another one."""
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        await insert(connection, command.name)
+        if isinstance(answer := connection.execute(word), Awaitable):
+            await answer
+
+    with pytest.raises(InvalidOperation, match="add_user has ended the transaction of its scope, which ends it by itself"):
+        await ops.call(AddUser("ann"))
+    assert await entries(ops) == []
 
 
 async def test_a_scope_outside_of_any_open_application_opens_the_database(database_url: str) -> None:

@@ -179,7 +179,7 @@ async def test_a_scope_that_has_outlived_the_busy_time_is_not_committed(ops: Opw
 @sqlite
 async def test_an_isolated_command_that_waits_for_the_scope_around_it_gets_its_turn(ops: Opwright) -> None:
     """The outer one fails with the reason, instead of both waiting for ever."""
-    (await ops.client.store()).engine.busy = 0.2  # type: ignore[attr-defined]
+    (await ops.client.store()).engine.busy = 1.0  # type: ignore[attr-defined]
     adding(ops)
 
     @ops.command
