@@ -15,6 +15,8 @@ from opwright.model.ids import new_id
 from opwright.telemetry import recorded
 from tests.contract.log_kit import write
 from tests.kit.tables import Tables
+from tests.kit.waiting import eventually
+from tests.kit.wire import wire_to
 from tests.log.kit import Discount, SetPrice, Shop, lines, stepped
 
 BAD, GOOD = "pot", "cup"
@@ -150,6 +152,38 @@ async def test_a_value_is_computed_though_the_database_is_away(prices: dict[str,
     await shop.ops.reading.enter()
     assert await shop.read() == [3, 20, 23]
     await shop.ops.reading.leave()
+
+
+async def test_who_has_nothing_to_ask_any_more_does_not_say_that_the_database_is_back(prices: dict[str, int]) -> None:
+    shop = Shop("postgresql://postgres@127.0.0.1:9/nothing", prices)
+    with recorded() as events:
+        await shop.ops.reading.enter()
+        await shop.read()
+        await eventually(lambda: shop.reader.failing)
+        shop.ops.invalidate_all()
+        await eventually(lambda: not shop.reader.failing)
+        await shop.ops.reading.leave()
+    assert [name for name, _ in events if name.startswith("outage.")] == ["outage.began"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_database_that_could_not_even_be_opened_is_told_of_when_it_is_back(
+    database_url: str, prices: dict[str, int]
+) -> None:
+    """As in a worker process, which opens it when it caches its first value."""
+    async with wire_to(database_url) as wire:
+        wire.starting = True
+        here = Shop(wire.url(database_url), prices)
+        with recorded() as events:
+            await here.ops.reading.enter()
+            await here.read()
+            await eventually(lambda: here.reader.failing)
+            wire.starting = False
+            await eventually(lambda: not here.reader.failing)
+        await here.ops.reading.leave()
+        await here.ops.client.close()
+    told = [name for name, _ in events if name.startswith(("outage.", "log."))]
+    assert told == ["outage.began", "log.followed", "outage.ended"]
 
 
 async def test_an_entry_that_fails_does_not_keep_others_from_being_delivered(here: Shop, there: Shop, clock: TurnedClock) -> None:

@@ -35,7 +35,7 @@ class LogStation:
         self._notifier = notifier
         self._watcher: DbLogWatcher | None = None
         self._heard: Store | None = None  # whose commits the watcher tells of
-        self._needed = False
+        self._waiting = 0  # at the gate
         self._begun = asyncio.Event()
 
     async def start(self) -> None:
@@ -60,7 +60,10 @@ class LogStation:
     async def log(self) -> Log:
         """The log, and the watcher is started."""
         await self._listening()
-        return (await self._client.store()).log
+        store = await self._client.store()
+        if not self.reader.failing:  # else it tells first that what it could not even open is back
+            self.reader.outage = store.outage
+        return store.log
 
     def wanted(self) -> bool:
         """Whether anything is cached that a command can invalidate.
@@ -69,10 +72,9 @@ class LogStation:
         """
         if not self._concerned:
             return False
-        if self._caches.occupied:
-            self._needed = False
+        if self._caches.occupied or self._waiting:
             return True
-        return self._needed or not self._caches.used or self._commander.notifier.is_followed
+        return not self._caches.used or self._commander.notifier.is_followed
 
     def begins(self) -> None:
         """Open the gate."""
@@ -105,21 +107,24 @@ class LogStation:
             return
         if asyncio.get_running_loop() is not self.loop:
             with suppress(RuntimeError):  # closed
-                self.loop.call_soon_threadsafe(self._need)
-            return
-        self._need()
-        if not self.reader.failing:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATE_SECONDS):
-                    await self._begun.wait()
+                self.loop.call_soon_threadsafe(self.reader.wake)
+        elif not self.reader.failing:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiting += 1
+        self.reader.wake()
+        try:
+            async with asyncio.timeout(GATE_SECONDS):
+                await self._begun.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
 
     @property
     def _concerned(self) -> bool:
         return self._commander.registry.invalidates or self._commander.notifier.is_followed
-
-    def _need(self) -> None:
-        self._needed = True
-        self.reader.wake()
 
     async def _listening(self) -> DbLogWatcher:
         """The watcher of the database that the application works on now; a test may have moved it."""
@@ -127,7 +132,7 @@ class LogStation:
         if self._watcher is None or self._heard is not store:
             before, self._heard = self._watcher, store
             self._watcher = self._commander.log_watcher(store.engine)
-            self.reader.outage = self._watcher.outage = store.outage
+            self._watcher.outage = store.outage
             if before is not None:
                 await before.stop()
             await self._watcher.start(self.reader.wake)

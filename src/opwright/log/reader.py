@@ -130,6 +130,7 @@ class DbOperationLogReader(Service):
             await self._deliver(entry)
 
     def _rest(self) -> None:
+        self.outage.leaves(self)  # who asks nothing does not know whether the database is back
         if self._end is not None:
             self._end = None
             self._undelivered.clear()
