@@ -17,7 +17,7 @@ from tests.contract.log_kit import write
 from tests.kit.tables import Tables
 from tests.kit.waiting import eventually
 from tests.kit.wire import wire_to
-from tests.log.kit import Discount, SetPrice, Shop, lines, stepped
+from tests.log.kit import SetPrice, Shop, lines, stepped
 
 BAD, GOOD = "pot", "cup"
 
@@ -54,15 +54,6 @@ async def test_what_this_process_may_have_committed_without_learning_of_it_is_in
         for _ in range(2):
             await reader.run_once()
     assert here.invalidated == ["cup"]
-
-
-async def test_items_arrive_as_they_were_put_in(here: Shop, there: Shop) -> None:
-    async with here.ops, there.ops:
-        await here.read()
-        await here.ops.caught_up(await there.sell("cup", 5))
-    (entry,) = here.seen
-    assert entry.items.keyless_get(Discount) == Discount(5)
-    assert entry == there.seen[0]
 
 
 async def test_as_long_as_nothing_is_cached_nothing_is_asked_of_the_database(prices: dict[str, int]) -> None:
