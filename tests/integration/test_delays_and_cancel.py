@@ -32,10 +32,10 @@ ERROR = 1  # the kind of a line in operationstatus
 async def lateness(application: Application, tables: Tables) -> float:
     """Submit for several moments, by delay and by date, in no order; the seconds of the one that began last after it was due."""
     now = datetime.now(UTC)
-    dates = [now + timedelta(seconds=seconds) for seconds in (0.7, 0.3)]
+    dates = [now + timedelta(seconds=seconds) for seconds in (1.2, 0.8)]
     handles = [await application.stamp.options(start_at=date).submit() for date in dates]
     delayed = {}
-    for delay in (0.9, 0.5):
+    for delay in (1.4, 1.0):
         asked = time.time()
         handle = await application.stamp.options(delay=delay).submit()
         delayed[handle] = (asked + delay, time.time() + delay)
