@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -35,6 +34,11 @@ def overlaps(lines: list[Line]) -> list[Line]:
     return found
 
 
+def killed(folder: Path) -> int:
+    """How many have been; a kill of which there was nobody to die is none."""
+    return sum(line.event == "killed" for line in Diary(folder).lines())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_never_two_of_one_customer_at_once_through_kills(trade: Trade, tables: Tables, tmp_path: Path, seed: int) -> None:
@@ -45,12 +49,10 @@ async def test_never_two_of_one_customer_at_once_through_kills(trade: Trade, tab
         handles = await trade.bill.submit_many(inputs[: BILLS // 2])
         handles += [await trade.bill.submit(*one) for one in inputs[BILLS // 2 :]]
         assert await asyncio.gather(*(handle.result(150) for handle in handles)) == list(range(BILLS))
-        while crew.kills <= 10:  # the tenth is a host; on a quick machine all is done before
+        while crew.kills <= 10 or killed(tmp_path) <= 10:  # the tenth is a host; on a quick machine all is done before
             handles = await trade.bill.submit_many(inputs[:CUSTOMERS])
             await asyncio.gather(*(handle.result(60) for handle in handles))
-    lines = Diary(tmp_path).lines()
-    assert overlaps(lines) == []
-    assert Counter(line.event for line in lines)["killed"] > 10
+    assert overlaps(Diary(tmp_path).lines()) == []
     assert await tables.count("limited") == await tables.value("select count(*) from opwright.slots where until is null") == 0
 
 
