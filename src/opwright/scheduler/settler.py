@@ -163,6 +163,7 @@ class Settler(Service):
             stale = [claim.operation for claim, _ in batch if claim.operation not in landed]
             emit("settle.stale", operations=stale)
         self._are_over([claim for claim, _ in batch])  # what was stale is over for this host too
+        # `not End` first: msgspec's structs say quickly what they are, and slowly what they are not.
         if any(not isinstance(verdict, End) and isinstance(verdict, Release) for _, verdict in batch):
             self._returned()
 
