@@ -15,14 +15,14 @@ from opwright.store.store import Store
 SOURCE = Path(opwright.__file__).parent
 
 # What one engine alone has.
-ONLY_POSTGRESQL = {"notify", "notify_log", "notify_within"}
+ONLY_POSTGRESQL = {"flush", "notify", "notify_log", "notify_within"}
 # What every call is given by its engine.
-GIVEN = {"now", "gate", "channel", "tell"}
+GIVEN = {"now", "gate", "channel", "tell", "ahead"}
 # Statements called by a name that is put together, with what that call hands over.
 INDIRECT: dict[str, set[str | None]] = {"finish": {"rows", "host"}, "postpone": {"rows"}, "release": {"rows"}}
 INDIRECT |= {f"listed_{status}": {"before", "trigger", "limit"} for status in ("pending", "processing", "wait", "succeeded")}
 INDIRECT["listed"] = {"before", "trigger", "limit"}
-CALLERS = {"run", "call", "_write"}
+CALLERS = {"run", "run_ahead", "call", "_write"}
 
 
 def trees() -> Iterator[ast.Module]:

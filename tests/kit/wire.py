@@ -1,4 +1,4 @@
-"""A network of our own between a program and PostgreSQL: it can fall silent, be cut, and lose an answer."""
+"""A network of our own between a program and PostgreSQL: it can fall silent, be cut, keep a message back, and lose an answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -31,6 +31,7 @@ class Line:
             if self.silent:
                 continue
             self._awaited = self._awaited or self._wire.is_to_lose(piece)
+            await self._wire.passage(piece)
             if self._awaited and not self._wire.reaches:
                 return
             self._server.write(piece)
@@ -63,6 +64,8 @@ class Wire:
         self.refused = 0
         self._there = (host, port)
         self._is_it: Callable[[bytes], bool] = lambda _: False
+        self._held: bytes | None = None
+        self.came, self._go = asyncio.Event(), asyncio.Event()
 
     def url(self, address: str) -> str:
         """The address of a database, through this wire."""
@@ -88,6 +91,18 @@ class Wire:
             return False
         self.lost.set()
         return True
+
+    def hold(self, word: bytes) -> asyncio.Event:
+        """Keep back the next message with this word, until the event is set; ``came`` tells that it is there."""
+        self._held, self.came, self._go = word, asyncio.Event(), asyncio.Event()
+        return self._go
+
+    async def passage(self, piece: bytes) -> None:
+        """Wait where a message is kept back."""
+        if self._held is not None and self._held in piece:
+            self._held = None
+            self.came.set()
+            await self._go.wait()
 
     async def carry(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""

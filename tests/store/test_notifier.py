@@ -77,3 +77,18 @@ async def test_one_that_was_not_sent_stops_none_after_it() -> None:
         listener.came.clear()
         assert listener.heard == number
     await notifier.close()
+
+
+async def test_whoever_carries_one_himself_makes_the_others_rest() -> None:
+    """After a rest the next may be carried again; while one is on its way, or has just gone, none."""
+    listener = Listener()
+    notifier = Notifier(listener.hear, rest=60)
+    assert notifier.carry()
+    assert not notifier.carry()
+    notifier.send()
+    await asyncio.sleep(0)
+    assert listener.heard == 0
+    await notifier.close()
+    assert listener.heard == 1
+    assert notifier.carry()
+    await notifier.close()

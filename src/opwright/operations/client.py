@@ -121,6 +121,10 @@ class Client:
         self._wakers.append(waker)
         return lambda: self._wakers.remove(waker)
 
+    def _waker(self) -> Callable[[], None] | None:
+        """What wakes the hosts of this process, if there are any."""
+        return self.wake if self._wakers else None
+
     def wake(self) -> None:
         """Tell the hosts of this process that there is something to look at."""
         for waker in tuple(self._wakers):
@@ -186,9 +190,8 @@ class Client:
     async def _submit(self, trigger: Trigger[Any, R], operation: NewOperation, request: Request) -> Handle[R]:
         if operation.key is None:
             await self._write([operation])
-            identifier = operation.id
-        else:
-            identifier = await (await self.store()).operations.submit_keyed(operation, request.on_conflict)
+            return Handle(self, operation.id, trigger)
+        identifier = await (await self.store()).operations.submit_keyed(operation, request.on_conflict)
         self.wake()
         return Handle(self, identifier, trigger)
 
@@ -196,7 +199,6 @@ class Client:
         self, trigger: Trigger[Any, R], operations: Sequence[NewOperation], then: tuple[Trigger[Any, Any], str] | None
     ) -> Batch[R]:
         await self._write(operations)
-        self.wake()
         return self._batch(trigger, operations, then)
 
     def _keep(self, kept: Kept, operations: Sequence[NewOperation], answer: T) -> Call[T]:
@@ -204,8 +206,7 @@ class Client:
 
         async def keep() -> T:
             if kept.closed:
-                await (await self.store()).operations.submit(operations)
-                self.wake()
+                await (await self.store()).operations.submit(operations, self._waker())
             else:
                 kept.extend(operations)
             return answer
@@ -216,10 +217,10 @@ class Client:
         """Write operations without a key. Another process may have drawn the same ids: then once more with others."""
         gateway = (await self.store()).operations
         try:
-            await gateway.submit(operations)
+            await gateway.submit(operations, self._waker())
         except DuplicateRow:
             redraw(operations)
-            await gateway.submit(operations)
+            await gateway.submit(operations, self._waker())
 
     def _join(self, foreign: Foreign, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""

@@ -7,7 +7,7 @@ synchronous or asynchronous connection (``store/foreign``). Everything in one pl
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
@@ -39,7 +39,7 @@ def call(name: str, /, **values: Any) -> Call:
 class Lane(Enum):
     """Which connections a statement may use, so that no part can starve another.
 
-    CLAIM alone may commit without waiting for the disk: a lost claim only returns its operations, and the flush of a later
+    CLAIM alone commits without anybody waiting for the disk: a lost claim only returns its operations, and the flush of a later
     end flushes the claim before it. LEASE is apart from CONTROL, because a renewal must not wait for another statement whose
     answer never comes; so is SWEEP, because nothing else is to wait for a deletion. OWN is for transactions that a trigger
     writes in, as long as it likes.
@@ -72,6 +72,13 @@ class Engine(Protocol):
 
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement in a transaction of its own."""
+
+    async def run_ahead(self, name: str, wake: Callable[[], None] | None, /, **values: Any) -> None:
+        """The same for a submit, with its notification. Hosts may see it before it is on disk; we return when it is there.
+
+        ``wake``: wakes the hosts of this process, if there are any. Raises StoreUncertain also for what was committed and may not
+        be on disk.
+        """
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction. An exception from the plan rolls it back."""

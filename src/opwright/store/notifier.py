@@ -26,8 +26,15 @@ class Notifier:
     def send(self) -> None:
         """Send one soon."""
         self._due = True
-        if self._task is None and self._resting is None:
+        if self._quiet():
             self._task = asyncio.create_task(self._run(), name="opwright notifier")
+
+    def carry(self) -> bool:
+        """Whether the caller is to send one himself, now, because none went lately; those that come soon after it rest."""
+        if not self._quiet():
+            return False
+        self._rest_now()
+        return True
 
     async def close(self) -> None:
         """Wait until what is due has gone, also what became due while another one was on its way; give up after two seconds."""
@@ -56,7 +63,13 @@ class Notifier:
             logger.debug("a notification was not sent: %s", error)
         finally:
             self._task = None
-            self._resting = asyncio.get_running_loop().call_later(self._rest, self._rested)
+            self._rest_now()
+
+    def _quiet(self) -> bool:
+        return self._task is None and self._resting is None
+
+    def _rest_now(self) -> None:
+        self._resting = asyncio.get_running_loop().call_later(self._rest, self._rested)
 
     def _rested(self) -> None:
         self._resting = None

@@ -23,24 +23,37 @@ class Operations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def submit(self, operations: Sequence[NewOperation]) -> None:
-        """Write operations without keys in one transaction. Raises DuplicateRow, StoreUnavailable, StoreUncertain."""
-        await surely(lambda: self._write(operations), lambda: self._write_again(operations))
-        self._engine.notify()
+    async def submit(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None = None) -> None:
+        """Write operations without keys in one transaction, and wake who is to see them: the hosts of this process by ``wake``.
 
-    async def _write(self, operations: Sequence[NewOperation]) -> None:
+        Raises DuplicateRow, StoreUnavailable, StoreUncertain.
+        """
+        await surely(lambda: self._write(operations, wake), lambda: self._write_again(operations, wake))
+
+    async def _write(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None) -> None:
+        if len(operations) == 1 and operations[0].at_once:
+            (step,) = submits.submit(operations)
+            await self._engine.run_ahead(step.name, wake, **step.values)
+            return
         if submits.is_plain(operations):
             (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
             await self._engine.run(step.name, **step.values)
         else:
             await played(self._engine, lambda: submits.submit(operations))
+        self._landed(wake)
 
-    async def _write_again(self, operations: Sequence[NewOperation]) -> None:
+    async def _write_again(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None) -> None:
         try:
-            await self._write(operations)
+            await self._write(operations, wake)
         except DuplicateRow:
             if not await self._stored(operations[0].id, partial(_is_this, operations[0])):
                 raise
+            self._landed(wake)
+
+    def _landed(self, wake: Callable[[], None] | None) -> None:
+        if wake is not None:
+            wake()
+        self._engine.notify()
 
     async def submit_keyed(self, operation: NewOperation, on_conflict: OnConflict) -> int:
         """Write one operation with a key; the id of the operation that holds it. Raises KeyTaken."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from opwright.clock import Clock
-from opwright.errors import ConfigurationError, ExtraMissing, StoreUnavailable, StoreUncertain
+from opwright.errors import ConfigurationError, ExtraMissing, StoreError, StoreUnavailable, StoreUncertain
 from opwright.store.engine import Lane, Plan, Row, Rows
 from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
@@ -200,7 +200,7 @@ class PostgresEngine:
         self._listeners: list[_Connection] = []
         self._notifier = Notifier(partial(self._send_notification, self.channel))
         self._ends_notifier = Notifier(partial(self._send_notification, self.ends_channel))
-        self.senders: set[int] = set()  # server processes that send our notifications
+        self._speakers: list[_Connection] = []  # those that send our notifications
 
     async def open(self) -> None:
         """Connect, check the server's version, and install or check the schema."""
@@ -227,6 +227,11 @@ class PostgresEngine:
         for listener in self._listeners:
             listener.abandon()
 
+    @property
+    def senders(self) -> set[int]:
+        """The server processes that send our notifications."""
+        return {one.raw.get_server_pid() for one in _still_open(self._speakers)}
+
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement: a transaction of its own."""
         statement, given = self.statements[name], self.values(values)
@@ -237,6 +242,29 @@ class PostgresEngine:
             if not statement.reads_only:
                 raise
         return await past_conflicts(fetch)
+
+    async def run_ahead(self, name: str, wake: Callable[[], None] | None, /, **values: Any) -> None:
+        """Run a submit ahead of its flush, unless another one went a moment ago.
+
+        Hosts of this process are woken, and others told after the flush, for they would only be in the way; where there are none,
+        the commit itself tells the others.
+        """
+        ahead = self._notifier.carry()
+        await self.run(name, tell=ahead and wake is None, ahead=ahead, **values)
+        if wake is not None:
+            wake()
+        if ahead:
+            await self._flush()
+        if wake is not None or not ahead:
+            self.notify()
+
+    async def _flush(self) -> None:
+        for _ in range(2):  # turns of the loop until a host that was woken has sent its claim
+            await asyncio.sleep(0)
+        try:
+            await self.run("flush")
+        except StoreError as error:
+            raise StoreUncertain(f"committed, but nobody knows whether it is on disk: {error}") from error
 
     async def _fetch(self, part: Part, lane: Lane, values: dict[str, Any]) -> Rows:
         async with self._translated(), self._lane(lane).connection() as connection, self._pinned(connection):
@@ -312,9 +340,10 @@ class PostgresEngine:
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)
-        if lane is Lane.CONTROL:
-            self.senders = {raw.get_server_pid()}
-        return _Connection(raw, prepares=not self.pooled)
+        connection = _Connection(raw, prepares=not self.pooled)
+        if lane in (Lane.CONTROL, Lane.CLIENT):
+            self._speakers = [*_still_open(self._speakers), connection]
+        return connection
 
     async def listen(self, channels: dict[str, Callable[..., None]]) -> Any:
         """A connection of its own that calls a function for each notification on a channel."""
@@ -327,7 +356,7 @@ class PostgresEngine:
             except BaseException:
                 raw.terminate()
                 raise
-            self._listeners = [one for one in self._listeners if not one.raw.is_closed()] + [_Connection(raw, prepares=False)]
+            self._listeners = [*_still_open(self._listeners), _Connection(raw, prepares=False)]
             return raw
 
     async def _install(self, *, upgrade: bool) -> list[int]:
@@ -370,7 +399,7 @@ class PostgresEngine:
 
     def values(self, values: dict[str, Any]) -> dict[str, Any]:
         """What a statement is given: the values of its call, as this database takes them, and our own."""
-        return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel, "tell": False} | values
+        return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel, "tell": False, "ahead": False} | values
 
     @asynccontextmanager
     async def _pinned(self, connection: _Connection) -> AsyncIterator[None]:
@@ -393,3 +422,7 @@ class PostgresEngine:
 
     async def _send_notification(self, channel: str) -> None:
         await self.run("notify", Lane.CONTROL, channel=channel)
+
+
+def _still_open(connections: list[_Connection]) -> list[_Connection]:
+    return [one for one in connections if not one.raw.is_closed()]

@@ -23,13 +23,24 @@ queued as (
 select count(*) as landed from given
 
 -- name: submit_one
--- One operation that is ready at once, without a key: half the price of `submit`. `tell` does what `notify_within` does.
+-- One operation that is ready at once, without a key: half the price of `submit`. `tell` does what `notify_within` does; `ahead` lets
+-- others see it before it is on disk, where `flush` follows.
 with kept as (
   insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
   values (:id, {now}, :origin, :priority, :trigger, :queue, cast(:inputs as json), cast(:options as json), :submitter, :parent))
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
-returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as text) end
+returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as text) end,
+  case when cast(:ahead as boolean) then set_config('synchronous_commit', 'off', true) end
+
+-- name: flush
+-- A commit that has something to flush, and with it all that was committed before: a message that nobody reads.
+select pg_logical_emit_message(true, 'opwright', '')
+
+-- name: stored
+-- As the common one, and on disk: what was seen there may have been committed ahead of its flush.
+select trigger, cast(inputs as text) as inputs, retry_of, pg_logical_emit_message(true, 'opwright', '')
+from opwright.operations where id = :operation
 
 -- name: submit_run
 -- Operations that are ready at once and differ in nothing but inputs and ids, which follow each other: two thirds of the price of
