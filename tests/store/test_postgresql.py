@@ -26,8 +26,9 @@ from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store import postgresql
 from opwright.store.engine import Lane
-from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Connection, _Lane
+from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Lane
 from opwright.store.postgresql_address import own_parameters
+from opwright.store.postgresql_connection import PostgresConnection
 from opwright.store.postgresql_errors import translate
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
@@ -429,9 +430,9 @@ async def test_a_connection_is_kept_only_while_its_state_is_known(error: BaseExc
     raws: list[Idle] = []
 
     class Engine:
-        async def connect(self, lane: Lane) -> _Connection:
+        async def connect(self, lane: Lane) -> PostgresConnection:
             raws.append(Idle())
-            return _Connection(raws[-1], prepares=False)
+            return PostgresConnection(raws[-1], prepares=False)
 
     lane = _Lane(Engine(), Lane.CLIENT)  # type: ignore[arg-type]
     with pytest.raises(type(error)):

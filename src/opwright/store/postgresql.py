@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, ExtraMissing, StoreError, StoreUnavailable, StoreUncertain
-from opwright.store.engine import Lane, Plan, Row, Rows
+from opwright.store.engine import Lane, Plan, Rows
 from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
 from opwright.store.postgresql_address import SERVER_KEEPALIVES, Addresses, own_parameters
+from opwright.store.postgresql_connection import PostgresConnection
 from opwright.store.postgresql_errors import doubts_others, harmless, translate
 from opwright.store.statements import POSTGRESQL, Part, load
 from opwright.store.surely import past_conflicts
@@ -31,7 +32,6 @@ STATEMENT_SECONDS = 30.0
 STATEMENTS = 100  # that a connection of callers keeps prepared, as the driver does where nobody says anything
 ANSWER_SECONDS = 5.0  # that we are more patient than the server: when it gives a statement up, nothing was done, and we know it
 ASKED_SECONDS = 30.0  # that ends are told after somebody has asked; who waits asks again well before
-CLOSE_SECONDS = 2.0
 MIGRATION_SECONDS = 3600.0
 # Our statements all go by an index, in its order. The queue's tables are mostly empty or never analyzed, and a plan that scans or
 # sorts them, right for so few rows, is kept and used when there are millions.
@@ -62,12 +62,12 @@ class _Lane:
     def __init__(self, engine: PostgresEngine, lane: Lane) -> None:
         self._engine = engine
         self._lane = lane
-        self._free: list[_Connection] = []
+        self._free: list[PostgresConnection] = []
         self._places = asyncio.Semaphore(CONNECTIONS[lane])
         self._closed = False
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[_Connection]:
+    async def connection(self) -> AsyncIterator[PostgresConnection]:
         """One connection. It is thrown away, never kept, when its state is unknown: after a cancelled call, or a broken one."""
         async with self._places:
             connection = self._waiting() or await self._engine.connect(self._lane)
@@ -78,7 +78,7 @@ class _Lane:
                 raise
             self._take_back(connection, keep=True)
 
-    def _waiting(self) -> _Connection | None:
+    def _waiting(self) -> PostgresConnection | None:
         """One that is free and still open; the server may have ended it meanwhile."""
         while self._free:
             connection = self._free.pop()
@@ -87,7 +87,7 @@ class _Lane:
             connection.discard()
         return None
 
-    def _take_back(self, connection: _Connection, *, keep: bool) -> None:
+    def _take_back(self, connection: PostgresConnection, *, keep: bool) -> None:
         if keep and connection.sound() and not self._closed:
             self._free.append(connection)
         else:
@@ -110,64 +110,6 @@ class _Lane:
         free, self._free = self._free, []
         for connection in free:
             connection.discard()
-
-
-class _Connection:
-    """A connection and the statements it has prepared: a prepared statement called directly costs two thirds of a ``fetch``.
-
-    Each has a name. Without the driver's cache a statement has none unless it is given one, and is parsed and planned at each
-    call.
-    """
-
-    def __init__(self, raw: Any, *, prepares: bool) -> None:
-        self.raw = raw
-        self._prepares = prepares
-        self._prepared: dict[str, Any] = {}
-        self._cleaning: asyncio.Task[None] | None = None
-
-    async def fetch(self, part: Part, values: dict[str, Any]) -> list[Row]:
-        arguments = part.arguments(values)
-        if not self._prepares:
-            return await self.raw.fetch(part.sql, *arguments)  # type: ignore[no-any-return]
-        prepared = self._prepared.get(part.sql)
-        if prepared is None:
-            prepared = await self.raw.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
-            self._prepared[part.sql] = prepared
-        return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
-
-    def clean(self) -> None:
-        """Begin to forget what its user has left in the session: settings, locks, cursors."""
-        self._cleaning = asyncio.get_running_loop().create_task(self._clean())
-
-    async def _clean(self) -> None:
-        try:
-            await self.raw.reset(timeout=ANSWER_SECONDS)
-        except Exception:  # noqa: BLE001 - whoever wants to use it finds it closed
-            self.raw.terminate()
-
-    async def cleaned(self) -> None:
-        """Wait for the end of that."""
-        cleaning, self._cleaning = self._cleaning, None
-        if cleaning is not None:
-            await asyncio.wait({cleaning})
-
-    def sound(self) -> bool:
-        """Whether it can be used again: open, and in no transaction."""
-        return not self.raw.is_closed() and not self.raw.is_in_transaction()
-
-    def abandon(self) -> None:
-        """Close the socket; the loop that could say good-bye is closed."""
-        with suppress(Exception):
-            own = self.raw._transport.get_extra_info("socket")  # noqa: SLF001 - the driver closes through its loop only
-            getattr(own, "_sock", own).close()
-
-    def discard(self) -> None:
-        self.raw.terminate()
-
-    async def close(self) -> None:
-        await self.cleaned()
-        with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
-            await self.raw.close(timeout=CLOSE_SECONDS)
 
 
 class PostgresEngine:
@@ -197,10 +139,10 @@ class PostgresEngine:
         self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
         self._lanes: dict[Lane, _Lane] = {}
-        self._listeners: list[_Connection] = []
+        self._listeners: list[PostgresConnection] = []
         self._notifier = Notifier(partial(self._send_notification, self.channel))
         self._ends_notifier = Notifier(partial(self._send_notification, self.ends_channel))
-        self._speakers: list[_Connection] = []  # those that send our notifications
+        self._speakers: list[PostgresConnection] = []  # those that send our notifications
 
     async def open(self) -> None:
         """Connect, check the server's version, and install or check the schema."""
@@ -302,7 +244,7 @@ class PostgresEngine:
             await transaction.commit()
             self._clean(connection)
 
-    def _clean(self, connection: _Connection) -> None:
+    def _clean(self, connection: PostgresConnection) -> None:
         """Nothing that a block has set is there for the next, which need not wait for that any more when it comes."""
         if not self.pooled:  # else the session is nobody's
             connection.clean()
@@ -329,18 +271,18 @@ class PostgresEngine:
         self._lanes = self._lanes or {lane: _Lane(self, lane) for lane in Lane}
         return await self._install(upgrade=True)
 
-    async def connect(self, lane: Lane) -> _Connection:
+    async def connect(self, lane: Lane) -> PostgresConnection:
         """A new connection for a lane. Raises StoreUnavailable."""
         settings = {} if self.pooled else dict(SERVER_KEEPALIVES)
         cached = 0 if self.pooled else STATEMENTS
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
-            return _Connection(
+            return PostgresConnection(
                 await self._addresses.connect(command_timeout=None, settings=settings, cached=cached), prepares=False
             )
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)
-        connection = _Connection(raw, prepares=not self.pooled)
+        connection = PostgresConnection(raw, prepares=not self.pooled)
         if lane in (Lane.CONTROL, Lane.CLIENT):
             self._speakers = [*_still_open(self._speakers), connection]
         return connection
@@ -356,7 +298,7 @@ class PostgresEngine:
             except BaseException:
                 raw.terminate()
                 raise
-            self._listeners = [*_still_open(self._listeners), _Connection(raw, prepares=False)]
+            self._listeners = [*_still_open(self._listeners), PostgresConnection(raw, prepares=False)]
             return raw
 
     async def _install(self, *, upgrade: bool) -> list[int]:
@@ -402,7 +344,7 @@ class PostgresEngine:
         return {"now": self.clock.stamp(), "gate": self._gate, "channel": self.channel, "tell": False, "ahead": False} | values
 
     @asynccontextmanager
-    async def _pinned(self, connection: _Connection) -> AsyncIterator[None]:
+    async def _pinned(self, connection: PostgresConnection) -> AsyncIterator[None]:
         """Behind PgBouncer parse and execute must meet the same server connection, so even one statement is a transaction."""
         if not self.pooled:
             yield
@@ -424,5 +366,5 @@ class PostgresEngine:
         await self.run("notify", Lane.CONTROL, channel=channel)
 
 
-def _still_open(connections: list[_Connection]) -> list[_Connection]:
+def _still_open(connections: list[PostgresConnection]) -> list[PostgresConnection]:
     return [one for one in connections if not one.raw.is_closed()]
