@@ -145,12 +145,13 @@ class Bench:
         self.queue = WatchedQueue(store.engine)
         self.renewals: list[Renewal] = []
         self.losses = 0
+        self.told = 0  # how often other hosts were told that there is something for them
         identity = Identity("bench", 1, "1.0", rhythm.queues, list(triggers))
         self.lease = Lease(store.hosts, identity, Terms(), clock, renewed=self._renewed, lost=self._lost)
         self.settler = Settler(self.queue, lambda: self.lease.host, landed=lambda written: self.scheduler.landed(written))  # noqa: PLW0108 - it is made below
         self.scheduler = Scheduler(
             queue=self.queue, pool=lambda: self.pool, lease=self.lease, settler=self.settler, rhythm=rhythm,
-            triggers=list(triggers), clock=clock,
+            triggers=list(triggers), clock=clock, placed=self._tell,
         )  # fmt: skip
 
     async def step(self) -> float:
@@ -195,6 +196,9 @@ class Bench:
 
     async def _lost(self) -> None:
         self.losses += 1
+
+    def _tell(self) -> None:
+        self.told += 1
 
 
 async def bench(

@@ -309,6 +309,18 @@ async def test_the_next_claim_comes_when_half_of_the_look_ahead_is_used_up(store
     assert host.queue.claims[-1][1] >= len(left) - 1
 
 
+async def test_others_are_told_of_what_was_placed_and_not_of_what_lies_here(store: Store, clock: TurnedClock) -> None:
+    """A notification costs as much as a small claim, and a host that drains a long queue makes hundreds of steps."""
+    host = await ahead_bench(store, clock)
+    assert host.scheduler.holdings.waiting > 0
+    assert host.told == 0
+    await store.operations.submit([operation(wait=60_000_000)])
+    await host.look()
+    clock.turn(61)
+    await host.steps()
+    assert host.told == 1
+
+
 async def test_slow_triggers_are_never_claimed_ahead(store: Store, clock: TurnedClock) -> None:
     """A trigger that takes a tenth of a second keeps its queue for whoever is free."""
     host = await bench(store, clock, rhythm=AHEAD)

@@ -249,11 +249,13 @@ class Scheduler(Service):
 
     async def _place(self, now: float) -> None:
         queues = await self._placing.run(now)
+        if not queues:
+            return
         served = [queue for queue in queues if self._serves(queue)]
         self._more |= dict.fromkeys(served, True)
         if len(served) < len(queues) or len(served) > self._pool().free() - self.holdings.waiting:
             self._placed()  # what this host will not begin at once another one may
-        self._news = self._news or bool(queues)  # there may be a next due time, and more than one batch
+        self._news = True  # there may be a next due time, and more than one batch
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
