@@ -314,9 +314,9 @@ async def test_others_are_told_of_what_was_placed_and_not_of_what_lies_here(stor
     host = await ahead_bench(store, clock)
     assert host.scheduler.holdings.waiting > 0
     assert host.told == 0
-    await store.operations.submit([operation(wait=60_000_000)])
+    await store.operations.submit([operation(wait=500_000)])
     await host.look()
-    clock.turn(61)
+    clock.turn(0.6)
     await host.steps()
     assert host.told == 1
 
