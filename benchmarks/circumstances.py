@@ -4,6 +4,7 @@ import os
 import platform
 import sqlite3
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +33,7 @@ def circumstances(bench: Bench) -> dict[str, Any]:
             "disk": file_system(bench.folder),
         },
         "versions": {
-            "python": platform.python_version(),
+            "python": sys.version,  # whole: who built it, and when, decides as much as its number
             "loop": LOOP,
             "sqlite": sqlite3.sqlite_version,
             **{name: version(name) for name in ("opwright", "asyncpg", "msgspec")},
