@@ -145,10 +145,14 @@ async def test_the_bell_names_what_was_touched(tmp_path: Path) -> None:
 
 async def test_nobody_looks_because_of_its_own_touch(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has nothing to find."""
-    looks: list[str] = []
-    look = file_system_log._look
+    looks, look = list[str](), file_system_log._look
+
+    def counted(folder: Path, own: str) -> dict[str, int]:
+        looks.append(own)
+        return look(folder, own)
+
     monkeypatch.setattr(file_system_log, "REST", 60.0)
-    monkeypatch.setattr(file_system_log, "_look", lambda folder, own: looks.append(own) or look(folder, own))
+    monkeypatch.setattr(file_system_log, "_look", counted)
     first, second = await fleet.started(2)
     await second.hears(first)  # which sweeps
     looks.clear()

@@ -1,8 +1,8 @@
 """A thread that commits what the event loop has written into an SQLite file: the disk is waited for here, and not there.
 
-Rejected: the loop's executor, whose way there and back costs the loop twice as much; the writer's thread, which may be waiting for
-this very transaction to end; a COMMIT in the loop's thread, or a short wait for it there, which would be a fifth of a millisecond
-faster, but holds up everything else for as long as the disk takes, and that may be seconds.
+Rejected: the loop's executor, whose way there and back takes nearly twice as long; the writer's thread, which may be waiting for
+this very transaction to end; a COMMIT in the loop's thread, which would be a tenth of a millisecond faster, but would hold up
+everything else for as long as the disk takes, and that may be seconds.
 """
 
 from __future__ import annotations

@@ -123,7 +123,6 @@ class _Connection:
         self.raw = raw
         self._prepares = prepares
         self._prepared: dict[str, Any] = {}
-        self._cleaning: asyncio.Task[None] | None = None
 
     async def fetch(self, part: Part, values: dict[str, Any]) -> list[Row]:
         arguments = part.arguments(values)
@@ -134,22 +133,6 @@ class _Connection:
             prepared = await self.raw.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
             self._prepared[part.sql] = prepared
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
-
-    def clean(self) -> None:
-        """Begin to forget what its user has left in the session: settings, locks, cursors."""
-        self._cleaning = asyncio.get_running_loop().create_task(self._clean())
-
-    async def _clean(self) -> None:
-        try:
-            await self.raw.reset(timeout=ANSWER_SECONDS)
-        except Exception:  # noqa: BLE001 - whoever wants to use it finds it closed
-            self.raw.terminate()
-
-    async def cleaned(self) -> None:
-        """Wait for the end of that."""
-        cleaning, self._cleaning = self._cleaning, None
-        if cleaning is not None:
-            await asyncio.wait({cleaning})
 
     def sound(self) -> bool:
         """Whether it can be used again: open, and in no transaction."""
@@ -165,7 +148,6 @@ class _Connection:
         self.raw.terminate()
 
     async def close(self) -> None:
-        await self.cleaned()
         with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
             await self.raw.close(timeout=CLOSE_SECONDS)
 
@@ -261,7 +243,7 @@ class PostgresEngine:
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection:
-            await connection.cleaned()
+            await connection.raw.ready()
             transaction = connection.raw.transaction(isolation=_ISOLATION)
             await transaction.start()
             try:
@@ -269,15 +251,19 @@ class PostgresEngine:
             except BaseException:
                 with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
                     await transaction.rollback()
-                    self._clean(connection)
+                    await self._forget(connection)
                 raise
             await transaction.commit()
-            self._clean(connection)
+            await self._forget(connection)
 
-    def _clean(self, connection: _Connection) -> None:
-        """Nothing that a block has set is there for the next, which need not wait for that any more when it comes."""
-        if not self.pooled:  # else the session is nobody's
-            connection.clean()
+    async def _forget(self, connection: _Connection) -> None:
+        """Nothing that a block has set is there for the next."""
+        if self.pooled:  # the session is nobody's
+            return
+        try:
+            await connection.raw.forget()
+        except Exception:  # noqa: BLE001 - it broke after the end; the next finds it closed
+            connection.raw.terminate()
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -306,9 +292,10 @@ class PostgresEngine:
         settings = {} if self.pooled else dict(SERVER_KEEPALIVES)
         cached = 0 if self.pooled else STATEMENTS
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
-            return _Connection(
-                await self._addresses.connect(command_timeout=None, settings=settings, cached=cached), prepares=False
-            )
+            from opwright.store.postgresql_own import OwnConnection
+
+            raw = await self._addresses.connect(command_timeout=None, settings=settings, cached=cached, kind=OwnConnection)
+            return _Connection(raw, prepares=False)
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)

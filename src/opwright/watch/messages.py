@@ -11,7 +11,6 @@ from opwright.store.notifier import REST, Notifier
 from opwright.telemetry import emit, logger
 from opwright.watch.log_watcher import DbLogWatcher
 
-
 # Seconds between two messages of a process that commits all the time. It doubles from the usual rest, which is about what two
 # commands take: a message for each would cost half as much as they do, here, in the database and in every process that hears it.
 LONGEST_REST = 0.01
