@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -165,6 +166,28 @@ async def test_a_cancellation_does_not_cut_the_completion_short(ops: Opwright) -
     with pytest.raises(asyncio.CancelledError):
         await call
     assert done == ["invalidated"]
+
+
+async def test_a_completion_handler_may_limit_its_time_and_knows_nothing_of_the_command_around(ops: Opwright) -> None:
+    """Its limit ends what it limits; what the handler of the command has set is not there, and a command is an outermost one."""
+    ambient, found = ContextVar("ambient", default="nothing"), list[object]()
+
+    @ops.command
+    async def place(order: PlaceOrder, scope: OperationScope) -> int:
+        ambient.set("the handler's")
+        scope.after_commit(late)
+        return order.customer
+
+    async def late() -> None:
+        found.extend([ambient.get(), CommandContext.current()])
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            found.append("late")
+
+    assert await ops.call(PlaceOrder(7)) == 7
+    assert found == ["nothing", None, "late"]
 
 
 async def test_a_failure_after_the_commit_does_not_undo_it(ops: Opwright, journal: Journal) -> None:

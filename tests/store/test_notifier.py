@@ -1,6 +1,7 @@
 """Notifications: few, soon, and none forgotten."""
 
 import asyncio
+from itertools import pairwise
 
 from opwright.errors import StoreUnavailable
 from opwright.store.notifier import Notifier
@@ -45,6 +46,25 @@ async def test_after_a_rest_the_next_one_goes() -> None:
     listener.came.clear()
     await listener.came.wait()
     assert listener.heard == 2
+    await notifier.close()
+
+
+async def test_as_long_as_more_is_due_the_rests_grow() -> None:
+    """Who has something to tell all the time tells it less often, up to a limit; after silence as soon as ever."""
+    listener, heard_at = Listener(), list[float]()
+
+    async def hear() -> None:
+        heard_at.append(asyncio.get_running_loop().time())
+        notifier.send()
+        await listener.hear()
+
+    notifier = Notifier(hear, rest=0.002, longest=0.008)
+    notifier.send()
+    while len(heard_at) < 6:
+        listener.came.clear()
+        await listener.came.wait()
+    pauses = [later - earlier for earlier, later in pairwise(heard_at)]
+    assert all(pause >= 0.9 * least for pause, least in zip(pauses, (0.002, 0.004, 0.008, 0.008, 0.008), strict=False))
     await notifier.close()
 
 

@@ -24,7 +24,7 @@ from opwright.errors import (
 from opwright.model.ids import new_id
 from opwright.model.operation import OnConflict
 from opwright.model.status import Status
-from opwright.store import postgresql
+from opwright.store import own, postgresql
 from opwright.store.engine import Lane
 from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Lane
 from opwright.store.postgresql_address import own_parameters
@@ -336,6 +336,33 @@ async def test_broken_connections_are_replaced(store: Store, host: Member, raw: 
     assert ids(await host.claim()) == sent[1:]
     for _ in range(2 * CONNECTIONS[Lane.CLIENT]):
         await submit(store)
+
+
+async def test_what_a_block_has_left_in_its_session_goes_though_no_other_block_comes(store: Store, raw: Raw) -> None:
+    """A lock that nobody would release otherwise keeps others out."""
+
+    async def free() -> bool:
+        return bool(await raw.fetchval("select pg_try_advisory_lock(7)"))
+
+    async with own.transaction(store.engine) as connection:
+        await connection.execute("select pg_advisory_lock(7)")
+        assert not await free()
+    await until(free)
+
+
+async def test_between_two_blocks_nothing_is_sent_but_with_the_begin(store: Store) -> None:
+    """The session is cleaned on the way: a block of one statement takes three round trips."""
+    sent: list[str] = []
+
+    def note(record: Any) -> None:
+        sent.append(record.query.partition(" ")[0] + (", reset" if "RESET ALL" in record.query else ""))
+
+    for number in range(2):
+        async with own.transaction(store.engine) as connection:
+            connection.add_query_logger(note)
+            await connection.execute(f"select {number}")
+    await asyncio.sleep(0)  # the driver tells of it a little later
+    assert sent == ["select", "COMMIT;", "BEGIN;\nSELECT, reset", "select", "COMMIT;"]
 
 
 async def test_a_connection_that_breaks_during_a_statement_means_unavailable(store: Store, host: Member, raw: Raw) -> None:

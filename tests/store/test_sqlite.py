@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 from opwright.clock import TurnedClock
 from opwright.errors import ConfigurationError, StoreBusy, StoreError, StoreUnavailable
 from opwright.model.status import OutcomeCode
-from opwright.store import sqlite_file
+from opwright.store import own, sqlite_file
 from opwright.store.engine import Plan, call
+from opwright.store.lent import LentConnection
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import OLDEST, file_system, holder, local_path, translate
 from opwright.store.statements import SQLITE, Statement, _statement, load
 from opwright.store.store import Store, engine_for
-from tests.contract.kit import Member, OpenStore, ids, operation, places, promptly, query, submit
+from tests.contract.kit import PATIENCE, Member, OpenStore, ids, operation, places, promptly, query, submit
 from tests.kit.locked_file import held
 
 
@@ -304,6 +306,50 @@ def test_a_disk_that_fails_means_unavailable(name: str) -> None:
     error = sqlite3.OperationalError("trouble")
     error.sqlite_errorname = name
     assert isinstance(translate(error), StoreUnavailable)
+
+
+async def test_the_event_loop_goes_on_while_a_block_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the disk takes."""
+    on_disk, commit = threading.Event(), LentConnection.commit
+
+    def slowly(connection: LentConnection) -> None:
+        assert on_disk.wait(PATIENCE)
+        commit(connection)
+
+    monkeypatch.setattr(LentConnection, "commit", slowly, raising=False)
+    async with own.transaction(store.engine) as connection:
+        connection.execute("create table notes (text text)")
+        asyncio.get_running_loop().call_later(0.01, on_disk.set)
+    assert await query(store, "select count(*) from notes") == [(0,)]
+
+
+async def test_a_block_whose_commit_fails_says_why_and_leaves_nothing(store: Store) -> None:
+    """Also to the next block."""
+
+    async def block() -> None:
+        async with own.transaction(store.engine) as connection:
+            connection.execute("create table owners (id integer primary key)")
+            connection.execute("create table pets (owner integer references owners (id) deferrable initially deferred)")
+            connection.execute("commit")
+            connection.execute("pragma foreign_keys = on")
+            connection.execute("begin immediate")
+            connection.execute("insert into pets values (7)")
+
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        await block()
+    async with own.transaction(store.engine) as connection:
+        assert connection.execute("select count(*) from pets").fetchone()[0] == 0
+
+
+async def test_a_block_commits_though_the_store_is_closed_meanwhile(sqlite_path: Path, clock: TurnedClock) -> None:
+    """Its connection is its own."""
+    store = Store(engine_for(f"sqlite:///{sqlite_path}", clock))
+    await store.open()
+    async with own.transaction(store.engine) as connection:
+        connection.execute("create table notes (text text)")
+        await store.close()
+    with closing(sqlite3.connect(sqlite_path)) as reader:
+        assert reader.execute("select count(*) from notes").fetchone() == (0,)
 
 
 @pytest.mark.fault("F74")

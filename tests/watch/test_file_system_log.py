@@ -12,7 +12,7 @@ from opwright import ConfigurationError, FileSystemDbLogWatcher, Opwright
 from opwright.store.engine import Engine
 from opwright.telemetry import recorded
 from opwright.watch import file_system_log
-from opwright.watch.bell import Bell
+from opwright.watch.bell import TOUCHED, Bell
 from opwright.watch.file_system_log import KEPT, MISSES
 from tests.watch.log_kit import Fleet, FolderPlace, Process, reached
 
@@ -128,6 +128,37 @@ async def test_without_anybody_touching_it_hardly_ever_looks(fleet: Fleet, monke
     """The bell is silent, and one look per second makes sure of it."""
     (first,) = await fleet.started(1)
     assert await first.watcher._ear.run_once() == 1.0  # type: ignore[attr-defined]
+
+
+async def test_the_bell_names_what_was_touched(tmp_path: Path) -> None:
+    """So that a process need not look at the others because of its own touch."""
+    bell = Bell.at(tmp_path, TOUCHED)
+    assert bell
+    assert bell.touched() == set()
+    for name in ("opwright-1", "opwright-" + "2" * 60):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name)
+    assert bell.touched() == {"opwright-1", "opwright-" + "2" * 60}
+    assert bell.touched() == set()
+    bell.close()
+
+
+async def test_nobody_looks_because_of_its_own_touch(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has nothing to find."""
+    looks, look = list[str](), file_system_log._look
+
+    def counted(folder: Path, own: str) -> dict[str, int]:
+        looks.append(own)
+        return look(folder, own)
+
+    monkeypatch.setattr(file_system_log, "REST", 60.0)
+    monkeypatch.setattr(file_system_log, "_look", counted)
+    first, second = await fleet.started(2)
+    await second.hears(first)  # which sweeps
+    looks.clear()
+    for _ in range(3):
+        await second.hears(first)
+    assert set(looks) == {"opwright-1001"}
 
 
 async def test_on_sqlite_it_is_there_without_being_asked_for(sqlite_path: Path) -> None:

@@ -94,7 +94,11 @@ class Command(Generic[C, R]):
         """Run the handler, with what it asks for."""
         scope = scope_of(context) if self.asks_for_scope else None
         given = {"scope": scope, "context": context}
-        return await self.function(context.command, **{name: given[word] for name, word in self._wanted.items()})
+        ending = context.operation.ending
+        ending.has_begun = False  # from here the application may cancel what it calls
+        result = await self.function(context.command, **{name: given[word] for name, word in self._wanted.items()})
+        ending.has_begun = context.is_outermost
+        return result
 
     # ---------------------------------------------------------------------------------------- how it travels
 

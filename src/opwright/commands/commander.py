@@ -66,7 +66,7 @@ class Commander:
 
     def provide(self, provider: ScopeProvider) -> None:
         """Have scopes opened by this provider too, for all commands, at its own place in the pipeline."""
-        self._install(provider, object)
+        self._install(provider, object, ours=False)
 
     def steps(self, kind: type) -> list[Step]:
         """The pipeline of a type of command, from the outside in; of a broadcast, all of its handlers come last."""
@@ -122,14 +122,19 @@ class Commander:
         return current if around else None
 
     async def _perform(self, context: CommandContext, pipeline: Pipeline | None) -> None:
-        ambient = clean_context() if context.is_outermost else copy_context()
-        await asyncio.create_task(self._carry_out(context, pipeline), context=ambient)
+        if not context.is_outermost:
+            await asyncio.create_task(self._carry_out(context, pipeline), context=copy_context())
+            return
+        task = asyncio.create_task(self._carry_out(context, pipeline), context=clean_context())
+        await context.operation.ending.awaited(task)
 
     async def _carry_out(self, context: CommandContext, pipeline: Pipeline | None) -> None:
         current_context.set(context)
         try:
             chain = pipeline or self.registry.pipeline(type(context.command))
             context.handler = chain.handler
+            if context.is_outermost:
+                context.operation.ending.is_alone = chain.is_ours
             await chain.run(context)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever called the command
             context.result, context.error = None, error
@@ -175,8 +180,10 @@ class Commander:
             raise context.error
         telemetry.emit("operation.completed", operation=completion.entry.id, command=completion.entry.command)
 
-    def _install(self, function: Any, kind: type) -> None:
-        self.registry.add_filter(Filter(type(function).__name__, function.priority, kind, function, everywhere=True))
+    def _install(self, function: Any, kind: type, *, ours: bool = True) -> None:
+        self.registry.add_filter(
+            Filter(type(function).__name__, function.priority, kind, function, everywhere=True, is_ours=ours)
+        )
 
 
 def _first(failed: list[CommandContext]) -> Exception | None:

@@ -128,7 +128,7 @@ class DbOperationScope(OperationScope):
         Raises InvalidOperation, ScopeExpired, StoreUncertain when the database does not say for half a minute whether it is
         committed, and whatever the database refuses it for.
         """
-        await to_the_end(self._commit())
+        await self._context.operation.ending.run(self._commit())
 
     async def _commit(self) -> None:
         self._check()

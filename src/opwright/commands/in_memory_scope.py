@@ -9,7 +9,6 @@ from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import CallNext
 from opwright.commands.priorities import IN_MEMORY_SCOPE
 from opwright.commands.scope import OperationScope, ScopeProvider
-from opwright.commands.to_the_end import to_the_end
 
 
 class InMemoryOperationScope(OperationScope):
@@ -47,7 +46,7 @@ class InMemoryOperationScopeProvider(ScopeProvider):
         finally:
             # A filter may fail after the commit, so what was committed counts, and not what is raised.
             if context.is_outermost and (scope := context.operation.scope) is not None:
-                await to_the_end(self._complete(scope))
+                await context.operation.ending.run(self._complete(scope))
 
     async def _complete(self, scope: OperationScope) -> None:
         if scope.in_doubt:

@@ -31,7 +31,7 @@ class Step(NamedTuple):
 class Filter:
     """A function around the rest of the chain, for all commands of a type. What it returns is the result.
 
-    ``everywhere``: for completions too; else a filter sees them only if it names their type.
+    ``everywhere``: for completions too; else a filter sees them only if it names their type. ``is_ours``: none of an application.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Filter:
     kind: Any
     function: FilterFunction
     everywhere: bool = False
+    is_ours: bool = False
 
     def applies_to(self, command: type) -> bool:
         """Whether commands of this type pass through it."""
@@ -81,6 +82,7 @@ class Pipeline:
     def __init__(self, filters: Iterable[Filter], handler: Command[Any, Any]) -> None:
         self.filters = in_order(filters)
         self.handler = handler
+        self.is_ours = all(one.is_ours for one in self.filters)
 
     def steps(self) -> list[Step]:
         """Every filter and the handler, in the order in which they are called."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from opwright.commands.to_the_end import Ending
 from opwright.model.ids import new_id
 from opwright.model.log_entry import NestedEntry
 
@@ -27,6 +28,7 @@ class OperationRecord:
         self.nested: list[NestedEntry] = []
         self.given_up = False
         self.submitted: Current | None = None
+        self.ending = Ending()
 
     @cached_property
     def id(self) -> int:

@@ -14,11 +14,15 @@ CLOSE_SECONDS = 2.0
 
 
 class Notifier:
-    """Sends "there is something to look at". A lost one costs at most a heartbeat, because polling stays underneath."""
+    """Sends "there is something to look at". A lost one costs at most a heartbeat, because polling stays underneath.
 
-    def __init__(self, deliver: Callable[[], Awaitable[None]], rest: float = REST) -> None:
+    ``rest``: seconds between two. As long as more is due after each, it grows, to ``longest``.
+    """
+
+    def __init__(self, deliver: Callable[[], Awaitable[None]], rest: float = REST, longest: float = 0.0) -> None:
         self._deliver = deliver
-        self._rest = rest
+        self._shortest = self._rest = rest
+        self._longest = max(rest, longest)
         self._due = False
         self._task: asyncio.Task[None] | None = None
         self._resting: asyncio.TimerHandle | None = None
@@ -73,5 +77,6 @@ class Notifier:
 
     def _rested(self) -> None:
         self._resting = None
+        self._rest = min(self._rest * 2, self._longest) if self._due else self._shortest
         if self._due:
             self.send()

@@ -30,18 +30,21 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
+        if (pause := engine.next_turn - time.monotonic()) > 0:
+            await asyncio.sleep(pause)
         connection, began = await _begun_in_turn(engine), time.monotonic()
         try:
             yield connection
-            await asyncio.to_thread(connection.commit)
+            await engine.commit(connection)
         except BaseException:
             connection.close()  # rolls back what was not committed
             raise
         else:
             engine.give_back(connection)
         finally:
-            if engine.crowded or engine.writer_waits or time.monotonic() - began > LET_GO:
-                await asyncio.sleep(LET_GO)  # one who looks now and then would hardly meet the gap between two long blocks
+            ended = time.monotonic()
+            if engine.crowded or engine.writer_waits or ended - began > LET_GO:
+                engine.next_turn = ended + LET_GO  # one who looks now and then would hardly meet the gap between two long blocks
 
 
 @contextmanager

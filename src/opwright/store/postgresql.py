@@ -231,7 +231,7 @@ class PostgresEngine:
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
         async with self._lane(Lane.OWN).connection() as connection:
-            await connection.cleaned()
+            await connection.raw.ready()
             transaction = connection.raw.transaction(isolation=_ISOLATION)
             await transaction.start()
             try:
@@ -239,15 +239,19 @@ class PostgresEngine:
             except BaseException:
                 with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
                     await transaction.rollback()
-                    self._clean(connection)
+                    await self._forget(connection)
                 raise
             await transaction.commit()
-            self._clean(connection)
+            await self._forget(connection)
 
-    def _clean(self, connection: PostgresConnection) -> None:
-        """Nothing that a block has set is there for the next, which need not wait for that any more when it comes."""
-        if not self.pooled:  # else the session is nobody's
-            connection.clean()
+    async def _forget(self, connection: PostgresConnection) -> None:
+        """Nothing that a block has set is there for the next."""
+        if self.pooled:  # the session is nobody's
+            return
+        try:
+            await connection.raw.forget()
+        except Exception:  # noqa: BLE001 - it broke after the end; the next finds it closed
+            connection.raw.terminate()
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -276,9 +280,10 @@ class PostgresEngine:
         settings = {} if self.pooled else dict(SERVER_KEEPALIVES)
         cached = 0 if self.pooled else STATEMENTS
         if lane is Lane.OWN:  # the caller's statements want the planner as the server has it, and their own time
-            return PostgresConnection(
-                await self._addresses.connect(command_timeout=None, settings=settings, cached=cached), prepares=False
-            )
+            from opwright.store.postgresql_own import OwnConnection
+
+            raw = await self._addresses.connect(command_timeout=None, settings=settings, cached=cached, kind=OwnConnection)
+            return PostgresConnection(raw, prepares=False)
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})
         raw = await self._addresses.connect(command_timeout=STATEMENT_SECONDS + ANSWER_SECONDS, settings=settings)

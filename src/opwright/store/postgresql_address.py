@@ -41,15 +41,15 @@ class Addresses:
         if len(self._urls) > 1 and "target_session_attrs=" not in url:
             self._urls = [f"{one}{'&' if '?' in one else '?'}target_session_attrs=read-write" for one in self._urls]
 
-    async def connect(self, *, command_timeout: float | None, settings: dict[str, str], cached: int = 0) -> Any:
-        """A connection of the driver, with so many statements ``cached``. Raises StoreError, StoreUnavailable, StoreStarting.
+    async def connect(self, *, command_timeout: float | None, settings: dict[str, str], cached: int = 0, kind: Any = None) -> Any:
+        """A connection of the driver, or of a class made from its own, with so many statements ``cached``.
 
-        The text says what to look at.
+        Raises StoreError, StoreUnavailable, StoreStarting; the text says what to look at.
         """
         refusals: list[StoreError] = []
         for url in tuple(self._urls):
             try:
-                raw = await self._connected(url, command_timeout, settings, cached)
+                raw = await self._connected(url, command_timeout, settings, cached, kind or asyncpg.Connection)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
                 refusals.append(_refusal(error))
                 refusals[-1].__cause__ = error
@@ -59,10 +59,10 @@ class Addresses:
             return raw
         raise min(refusals, key=_silence)
 
-    async def _connected(self, url: str, command_timeout: float | None, settings: dict[str, str], cached: int) -> Any:
+    async def _connected(self, url: str, command_timeout: float | None, settings: dict[str, str], cached: int, kind: Any) -> Any:
         raw = await asyncpg.connect(
             url, statement_cache_size=cached, command_timeout=command_timeout, timeout=CONNECT_SECONDS,
-            server_settings=settings,
+            server_settings=settings, connection_class=kind,
         )  # fmt: skip
         _keep_alive(raw)
         return raw

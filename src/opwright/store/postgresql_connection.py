@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import Any
 
 from opwright.store.engine import Row
 from opwright.store.statements import Part
 
-CLEAN_SECONDS = 5.0  # for forgetting what its user has left
 CLOSE_SECONDS = 2.0
 
 
@@ -24,7 +22,6 @@ class PostgresConnection:
         self.raw = raw
         self._prepares = prepares
         self._prepared: dict[str, Any] = {}
-        self._cleaning: asyncio.Task[None] | None = None
 
     async def fetch(self, part: Part, values: dict[str, Any]) -> list[Row]:
         arguments = part.arguments(values)
@@ -35,22 +32,6 @@ class PostgresConnection:
             prepared = await self.raw.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
             self._prepared[part.sql] = prepared
         return await prepared.fetch(*arguments)  # type: ignore[no-any-return]
-
-    def clean(self) -> None:
-        """Begin to forget what its user has left in the session: settings, locks, cursors."""
-        self._cleaning = asyncio.get_running_loop().create_task(self._clean())
-
-    async def _clean(self) -> None:
-        try:
-            await self.raw.reset(timeout=CLEAN_SECONDS)
-        except Exception:  # noqa: BLE001 - whoever wants to use it finds it closed
-            self.raw.terminate()
-
-    async def cleaned(self) -> None:
-        """Wait for the end of that."""
-        cleaning, self._cleaning = self._cleaning, None
-        if cleaning is not None:
-            await asyncio.wait({cleaning})
 
     def sound(self) -> bool:
         """Whether it can be used again: open, and in no transaction."""
@@ -66,6 +47,5 @@ class PostgresConnection:
         self.raw.terminate()
 
     async def close(self) -> None:
-        await self.cleaned()
         with suppress(Exception):  # a connection that cannot say good-bye is gone all the same
             await self.raw.close(timeout=CLOSE_SECONDS)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from opwright.clock import Clock
 from opwright.errors import StoreUnavailable
+from opwright.store.committer import Committer
 from opwright.store.engine import Lane, Plan, Rows, call
 from opwright.store.lent import LentConnection
 from opwright.store.migrations import migrations, missing
@@ -56,6 +57,10 @@ class _Thread(threading.Thread):
                 if self._engine.crowded and self._writes:
                     time.sleep(0.001)  # SQLite's lock is unfair: without it another host may starve and lose its lease
         self.connection.close()
+
+    def stop(self) -> None:
+        """End after what was handed in."""
+        self.jobs.put(None)
 
     def _gather(self) -> tuple[list[_Job], bool]:
         """What waits, at least one job. Jobs of one turn share a commit: that is the group commit."""
@@ -155,6 +160,8 @@ class SqliteEngine:
         self.statements = load(SQLITE, schema)
         self.own_turn = asyncio.Lock()  # transactions that triggers write in, one after the other
         self.writer_waits = False  # for a block of a caller's to end
+        self.next_turn = 0.0  # until when, by ``time.monotonic``, the next of those lets others write
+        self._committer: Committer | None = None
         self._spare: LentConnection | None = None
         self.crowded = False  # another host is registered: let go between turns
         self.loop: asyncio.AbstractEventLoop
@@ -176,21 +183,31 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Finish what was handed in and close the file."""
-        self._close_spare()
-        threads = [thread for thread in (self._writer, self._reader) if thread is not None]
-        self._writer = self._reader = None
-        for thread in threads:
-            thread.jobs.put(None)
-        for thread in threads:
+        for thread in self._dismissed():
             await asyncio.to_thread(thread.join)
 
     def abandon(self) -> None:
         """End the threads."""
+        self._dismissed()
+
+    def _dismissed(self) -> list[threading.Thread]:
+        """The threads, told to end."""
         self._close_spare()
-        for thread in (self._writer, self._reader):
-            if thread is not None:
-                thread.jobs.put(None)
-        self._writer = self._reader = None
+        threads = [thread for thread in (self._writer, self._reader, self._committer) if thread is not None]
+        self._writer = self._reader = self._committer = None
+        for thread in threads:
+            thread.stop()
+        return list(threads)
+
+    async def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit a block of a caller's, without keeping the event loop waiting for the disk. Raises what the driver does."""
+        if self._writer is None:  # closed meanwhile
+            await asyncio.to_thread(connection.commit)
+            return
+        if self._committer is None:
+            self._committer = Committer()
+            self._committer.start()
+        await self._committer.commit(connection)
 
     def spare(self) -> LentConnection | None:
         """A connection for a block of a caller's, as good as new."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Self
 WRITTEN = 2  # IN_MODIFY
 TOUCHED = 4 | 0x100  # IN_ATTRIB, IN_CREATE
 _EVENTS = 4096  # bytes; writes to the one file become one event of 16 as long as nobody has read it
+_EVENT = struct.Struct("iIII")  # watch, mask, cookie, length of the name behind it
 
 
 class Bell:
@@ -44,6 +46,17 @@ class Bell:
         with suppress(BlockingIOError):
             return bool(os.read(self.fd, _EVENTS))
         return False
+
+    def touched(self) -> set[str]:
+        """What in the folder has rung it since the last call; an empty name where the system does not say."""
+        names, at = set(), 0
+        with suppress(BlockingIOError):
+            events = os.read(self.fd, _EVENTS)
+            while at < len(events):
+                start = at + _EVENT.size
+                at = start + _EVENT.unpack_from(events, at)[3]
+                names.add(os.fsdecode(events[start:at].rstrip(b"\0")))
+        return names
 
     def close(self) -> None:
         """Take it off."""

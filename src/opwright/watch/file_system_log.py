@@ -113,8 +113,8 @@ class _Ear(Service):
             asyncio.get_running_loop().add_reader(self._bell.fd, self._ring)
 
     def _ring(self) -> None:
-        """Silence it before the look, so that what happens from now on rings again."""
-        if self._bell is not None and self._bell.rung():
+        """Silence it before the look, so that what happens from now on rings again. Our own touches are nothing to look at."""
+        if self._bell is not None and self._bell.touched() - {self._own()}:
             self._rung = True
             self.wake()
 

@@ -11,14 +11,18 @@ from opwright.store.notifier import REST, Notifier
 from opwright.telemetry import emit, logger
 from opwright.watch.log_watcher import DbLogWatcher
 
+# Seconds between two messages of a process that commits all the time. It doubles from the usual rest, which is about what two
+# commands take: a message for each would cost half as much as they do, here, in the database and in every process that hears it.
+LONGEST_REST = 0.01
+
 
 class MessageDbLogWatcher(DbLogWatcher):
-    """A message is the id of the process that sends it, in decimal digits. ``rest``: seconds between two messages."""
+    """A message is the id of the process that sends it, in decimal digits. ``rest``: least seconds between two messages."""
 
     def __init__(self, origin: Callable[[], int], name: str, rest: float = REST) -> None:
         super().__init__(origin)
         self.name = name
-        self._notifier = Notifier(self._deliver, rest)
+        self._notifier = Notifier(self._deliver, rest, LONGEST_REST)
         self._wake: Callable[[], None] | None = None
         self._ear: Service | None = None
         self._told_silent = False

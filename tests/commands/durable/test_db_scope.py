@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from opwright import (
+    CommandContext,
     DbOperationScope,
     DbOperationScopeProvider,
     InMemoryOperationScope,
@@ -290,6 +291,31 @@ async def test_a_command_cancelled_while_it_commits_is_committed_as_a_whole(
     go.set()
     with pytest.raises(asyncio.CancelledError):
         await call
+    assert (await users(ops), len(await entries(ops)), len(seen)) == (["ann"], 1, 1)
+
+
+async def test_a_time_limit_around_a_command_does_not_cut_its_commit_short(
+    ops: Opwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a filter, which cancels the command from inside."""
+    seen, limits, expired, write = completions(ops), list[asyncio.Timeout](), asyncio.Event(), DbOperationScope._write
+    adding(ops)
+
+    @ops.command_filter(priority=5_000)
+    async def limited(command: AddUser, context: CommandContext, call_next: Any) -> Any:
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
+            return await call_next()
+
+    async def slowly(scope: DbOperationScope, store: Any, plan: Any) -> None:
+        limits[0].reschedule(0.0)
+        asyncio.get_running_loop().call_soon(expired.set)
+        await expired.wait()
+        await write(scope, store, plan)
+
+    monkeypatch.setattr(DbOperationScope, "_write", slowly)
+    with pytest.raises(TimeoutError):
+        await ops.call(AddUser("ann"))
     assert (await users(ops), len(await entries(ops)), len(seen)) == (["ann"], 1, 1)
 
 

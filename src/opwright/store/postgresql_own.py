@@ -1,0 +1,80 @@
+"""The connections of PostgreSQL on which transactions of callers run: what one has left in the session, the next must not find.
+
+Settings, locks, cursors and subscriptions are forgotten together with the next BEGIN, or a moment later if none comes: a round
+trip of its own would cost as much as a statement of the transaction. Rejected: forgetting it together with the COMMIT, for what
+fails then would look like a COMMIT that failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    _Connection = asyncpg.Connection[asyncpg.Record]
+else:
+    _Connection = asyncpg.Connection
+
+SOON = 0.02  # seconds: a lock that was left behind may keep others out
+ANSWER_SECONDS = 5.0
+
+
+class OwnConnection(_Connection):
+    """asyncpg's, with ``forget`` after each block and ``ready`` before the next."""
+
+    _postpones = False
+    _is_unclean = False
+    _timer: asyncio.TimerHandle | None = None
+    _cleaning: asyncio.Task[None] | None = None
+
+    async def forget(self) -> None:
+        """What is known here of the session at once, the session itself soon."""
+        self._postpones = True
+        try:
+            await self.reset()
+        finally:
+            self._postpones = False
+        self._is_unclean = True
+        self._timer = asyncio.get_running_loop().call_later(SOON, self._clean_now)
+
+    async def ready(self) -> None:
+        """Wait until a BEGIN may be sent."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, cleaning, self._cleaning = None, self._cleaning, None
+        if cleaning is not None:
+            await asyncio.wait({cleaning})
+
+    def get_reset_query(self) -> str:
+        """What the driver sends to forget everything; nothing where that is sent later."""
+        return "" if self._postpones else super().get_reset_query()
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """The driver's, and before it what is still to be forgotten: in a transaction before that which begins here."""
+        if self._is_unclean:
+            self._is_unclean = False
+            query = f"BEGIN;\n{self.get_reset_query()}\nCOMMIT;\n{query}"
+        return await super().execute(query, *args, timeout=timeout)
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close it, after what is under way."""
+        await self.ready()
+        await super().close(timeout=timeout)
+
+    def terminate(self) -> None:
+        """Close it without a word."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().terminate()
+
+    def _clean_now(self) -> None:
+        self._timer, self._is_unclean = None, False
+        self._cleaning = asyncio.get_running_loop().create_task(self._clean())
+
+    async def _clean(self) -> None:
+        try:
+            await self.reset(timeout=ANSWER_SECONDS)
+        except Exception:  # noqa: BLE001 - whoever wants to use it finds it closed
+            self.terminate()
