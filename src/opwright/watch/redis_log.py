@@ -42,7 +42,6 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         try:
             await self._client.ping()
         except (AuthenticationError, AuthorizationError, ResponseError) as error:
-            await self._client.aclose()
             raise ConfigurationError(f"Redis at {place(self._url)} refuses its user, password or database: {error}") from error
         except (RedisError, OSError):
             pass  # who listens tries again, and tells of it
