@@ -202,7 +202,7 @@ async def test_a_command_without_a_handler_is_refused_by_name(ops: Opwright) -> 
     @ops.command
     async def divide(command: Divide) -> None: ...
 
-    with pytest.raises(UnknownCommand, match=r"Unhandled has no handler; types that have one: Completion, Divide"):
+    with pytest.raises(UnknownCommand, match=r"Unhandled has no handler; types that have one: Divide"):
         await ops.call(Unhandled())
     context = await ops.run(Unhandled())
     assert isinstance(context.error, UnknownCommand)
