@@ -85,19 +85,6 @@ async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
         await proxy.close()
 
 
-async def test_it_starts_while_the_server_is_away(fleet: Fleet) -> None:
-    """It is there when the server is."""
-    (first,) = await fleet.started(1)
-    second = await fleet.process()
-    await fleet.place.go_away()
-    try:
-        await second.watcher.start(second.wake)
-    finally:
-        await fleet.place.come_back()
-    await reached(lambda: second.wakes > 0, "the first connection")
-    await second.hears(first)
-
-
 async def test_a_wrong_password_is_refused_at_the_start() -> None:
     """With the place of the server, and without the password."""
     with running_redis("--requirepass", "right") as server:
