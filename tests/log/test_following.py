@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from opwright import InvalidOperation, LogEntry, Opwright
+from opwright import Completion, ConfigurationError, InvalidOperation, LogEntry, Opwright
 from opwright.telemetry import recorded
 from tests.kit.waiting import eventually
 from tests.kit.wire import wire_to
@@ -51,16 +51,21 @@ async def test_when_the_last_value_is_gone_reading_ends(here: Shop, there: Shop)
 async def test_a_listener_alone_is_reason_to_read(here: Shop, there: Shop) -> None:
     heard: list[LogEntry] = []
 
-    async def hear(completion: object) -> None:
-        heard.append(completion.entry)  # type: ignore[attr-defined]
+    @here.ops.on_completion
+    async def hear(completion: Completion) -> None:
+        heard.append(completion.entry)
 
-    here.ops.commander.notifier.listen(hear)
     async with stepped(here) as reader, there.ops:
         here.ops.invalidate_all()
         await reader.run_once()
         identifier = await there.sell("cup", 5)
         await reader.run_once()
     assert [entry.id for entry in heard] == [identifier]
+
+
+def test_a_listener_is_asynchronous(here: Shop) -> None:
+    with pytest.raises(ConfigurationError, match="is not an async function"):
+        here.ops.on_completion(print)  # type: ignore[type-var]
 
 
 async def test_a_first_value_is_computed_once_and_nothing_is_missed_from_then_on(here: Shop, there: Shop) -> None:

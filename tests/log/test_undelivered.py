@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from opwright import Completion
 from opwright.clock import TurnedClock
 from opwright.log.undelivered import TRIES
 from opwright.telemetry import recorded
@@ -58,18 +59,41 @@ async def test_an_invalidation_that_hangs_does_not_keep_others_from_being_delive
     monkeypatch.setattr("opwright.log.reader.PATIENCE", 0.05)
     hung: list[str] = []
 
-    async def hang(completion: object) -> None:
-        if completion.entry.inputs == '{"product":"pot","price":21}':  # type: ignore[attr-defined]
+    @here.ops.on_completion
+    async def hang(completion: Completion) -> None:
+        if completion.entry.inputs == '{"product":"pot","price":21}':
             hung.append("pot")
             await asyncio.Event().wait()
 
-    here.ops.commander.notifier.listen(hang)
     async with stepped(here) as reader, there.ops:
         await there.sell(BAD, 21)
         await there.sell(GOOD, 4)
         await reader.run_once()
         assert hung == [BAD]
         assert (await here.price(GOOD), reader.status().retrying) == (4, 1)
+
+
+async def test_a_listener_that_fails_is_told_again_of_what_others_did_and_not_of_what_was_done_here(
+    here: Shop, there: Shop, clock: TurnedClock
+) -> None:
+    """A command of this process has succeeded, and its caller must not suffer."""
+    told: list[str] = []
+
+    @here.ops.on_completion
+    async def fail(completion: Completion) -> None:
+        told.append(completion.entry.inputs)
+        if len(told) < 3:
+            raise RuntimeError("not today")
+
+    async with stepped(here) as reader, there.ops:
+        await here.sell(GOOD, 4)
+        await there.sell(BAD, 21)
+        for _ in range(3):
+            await reader.run_once()
+            clock.turn(0.2)
+        assert (reader.status().retrying, reader.status().replayed) == (0, 1)
+    ours, others = '{"product":"cup","price":4}', '{"product":"pot","price":21}'
+    assert told == [ours, others, others]
 
 
 async def test_a_row_that_is_no_entry_does_not_hide_the_others(here: Shop, there: Shop, database_url: str) -> None:
