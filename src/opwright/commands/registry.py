@@ -80,6 +80,8 @@ class CommandRegistry:
 
     def _nobody(self, kind: type) -> Pipeline:
         names = ", ".join(sorted(one.__qualname__ for one in self._final if one is not Completion)) or "none"
+        if issubclass(kind, type):
+            raise UnknownCommand(f"command: a class is none, a value of it is; types with a handler: {names}", field="command")
         base = next((one for one in kind.__mro__[1:] if one in self._final), None)
         hint = "" if base is None else f" (that of {base.__qualname__} handles exactly that type)"
         raise UnknownCommand(f"command: {kind.__qualname__} has no handler{hint}; types that have one: {names}", field="command")
