@@ -159,6 +159,7 @@ class Service(ABC):
             self._again.clear()
             self._in_step = True
             pause = await self._step()
+            heed_cancellation()
             self._in_step = False
             self._moves += 1
             await _waited(self._again if self._failures else self._woken, pause)
@@ -180,6 +181,16 @@ class Service(ABC):
         if isinstance(error, TROUBLE) and (not isinstance(error, StoreConflict) or self._failures >= MANY_CONFLICTS):
             self.outage.begins(self, error)
         report(self.name, error, self._failures, pause)
+
+
+def heed_cancellation() -> None:
+    """Raises the CancelledError that a library has kept to itself: ``asyncio.wait_for`` does before Python 3.12, now and then.
+
+    Only for a task that ends when it is cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _waited(event: asyncio.Event, seconds: float) -> None:

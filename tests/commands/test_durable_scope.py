@@ -168,6 +168,51 @@ async def test_what_was_committed_is_not_run_again(ops: Opwright, journal: Journ
     assert (len(runs), len(journal.committed)) == (1, 1)
 
 
+async def test_every_attempt_is_completed_whoever_makes_them(ops: Opwright, journal: Journal) -> None:
+    """Here a filter of the application does."""
+    ops.commander.provide(ListScopeProvider(journal))
+    journal.refuse += [ConnectionError("gone"), ConnectionError("gone again")]
+    told: list[tuple[int, bool]] = []
+
+    @ops.command_filter(priority=5_000)
+    async def persistent(order: PlaceOrder, context: CommandContext, call_next: Any) -> Any:
+        saved = context.save()
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                await call_next()
+            context.restore(saved)
+        return await call_next()
+
+    @ops.command
+    async def place(order: PlaceOrder, scope: OperationScope) -> None:
+        attempt = journal.opened
+        scope.on_completion(lambda committed: told.append((attempt, committed)))
+
+    await ops.call(PlaceOrder(1))
+    assert told == [(1, False), (2, False), (3, True)]
+
+
+async def test_what_was_committed_is_invalidated_though_a_filter_forgets_it(ops: Opwright, journal: Journal) -> None:
+    """It restores what an attempt began with, because something had failed after the commit."""
+    ops.commander.provide(ListScopeProvider(journal))
+    seen = completions(ops)
+
+    @ops.command_filter(priority=5_000)
+    async def twice(order: PlaceOrder, context: CommandContext, call_next: Any) -> Any:
+        saved = context.save()
+        await call_next()
+        context.restore(saved)
+        return await call_next()
+
+    @ops.command
+    async def place(order: PlaceOrder, scope: OperationScope) -> None: ...
+
+    with pytest.raises(InvalidOperation, match="is committed and takes nothing more"):
+        await ops.call(PlaceOrder(1))
+    assert [completion.entry for completion in seen] == journal.committed
+    assert len(seen) == 1
+
+
 async def test_a_durable_command_within_a_transient_one_is_refused_unless_isolated(ops: Opwright, journal: Journal) -> None:
     ops.commander.provide(ListScopeProvider(journal))
 

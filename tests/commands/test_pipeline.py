@@ -202,10 +202,18 @@ async def test_a_command_without_a_handler_is_refused_by_name(ops: Opwright) -> 
     @ops.command
     async def divide(command: Divide) -> None: ...
 
-    with pytest.raises(UnknownCommand, match=r"Unhandled has no handler; types that have one: Completion, Divide"):
+    with pytest.raises(UnknownCommand, match=r"Unhandled has no handler; types that have one: Divide"):
         await ops.call(Unhandled())
     context = await ops.run(Unhandled())
     assert isinstance(context.error, UnknownCommand)
+
+
+async def test_a_class_in_the_place_of_a_command_is_refused(ops: Opwright) -> None:
+    @ops.command
+    async def divide(command: Divide) -> None: ...
+
+    with pytest.raises(UnknownCommand, match=r"a class is none, a value of it is; types with a handler: Divide"):
+        await ops.call(Divide)
 
 
 async def test_the_handler_of_a_base_class_does_not_handle_the_command(ops: Opwright) -> None:

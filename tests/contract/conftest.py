@@ -51,6 +51,15 @@ async def other(open_store: OpenStore, store: Store) -> Store:
 
 
 @pytest_asyncio.fixture
+async def shared(postgres_database: str, clock: TurnedClock) -> AsyncIterator[Store]:
+    """A store on PostgreSQL alone, where an open transaction keeps nobody else from writing."""
+    store = Store(engine_for(postgres_database, clock))
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest_asyncio.fixture
 async def host(store: Store) -> Member:
     """A host that is alive."""
     return await join(store)

@@ -27,60 +27,51 @@ create trigger hold before insert on opwright.operation_log for each row execute
 
 
 @pytest_asyncio.fixture
-async def logged(postgres_database: str, clock: TurnedClock) -> AsyncIterator[Store]:
-    """A store on PostgreSQL."""
-    store = Store(engine_for(postgres_database, clock))
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest_asyncio.fixture
-async def writer(logged: Store) -> AsyncIterator[Any]:
+async def writer(shared: Store) -> AsyncIterator[Any]:
     """A connection of its own, as a command has one."""
-    connection = await asyncpg.connect(logged.engine.url)
+    connection = await asyncpg.connect(shared.engine.url)
     yield connection
     connection.terminate()
 
 
-async def test_what_is_committed_later_with_an_earlier_position_is_read(logged: Store, writer: Any) -> None:
+async def test_what_is_committed_later_with_an_earlier_position_is_read(shared: Store, writer: Any) -> None:
     """F60: the second of two is committed and read first; the first is not missed, and the second not read again."""
-    begin = await logged.log.end()
+    begin = await shared.log.end()
     first, second = entry("first"), entry("second")
     async with writer.transaction():
-        await put(writer, logged, first)
-        await write(logged, second)
-        found, middle = await read(logged, begin)
+        await put(writer, shared, first)
+        await write(shared, second)
+        found, middle = await read(shared, begin)
         assert found == [second]
-    found, end = await read(logged, middle)
+    found, end = await read(shared, middle)
     assert found == [first]
-    assert (await read(logged, end))[0] == []
+    assert (await read(shared, end))[0] == []
 
 
-async def test_a_gap_that_was_rolled_back_is_waited_for_by_nobody(logged: Store, writer: Any) -> None:
-    begin = await logged.log.end()
+async def test_a_gap_that_was_rolled_back_is_waited_for_by_nobody(shared: Store, writer: Any) -> None:
+    begin = await shared.log.end()
     transaction = writer.transaction()
     await transaction.start()
-    await put(writer, logged, entry())
-    _, middle = await read(logged, begin)
+    await put(writer, shared, entry())
+    _, middle = await read(shared, begin)
     await transaction.rollback()
-    await write(logged, later := entry("later"))
-    assert (await read(logged, middle))[0] == [later]
+    await write(shared, later := entry("later"))
+    assert (await read(shared, middle))[0] == [later]
 
 
-async def test_a_writer_that_paused_after_its_position_was_drawn_is_read(logged: Store, writer: Any) -> None:
+async def test_a_writer_that_paused_after_its_position_was_drawn_is_read(shared: Store, writer: Any) -> None:
     """A trigger before the insert holds it up; readers pass it by, and see it when it is committed."""
     await writer.execute(HOLD)
-    begin = await logged.log.end()
+    begin = await shared.log.end()
     await writer.execute("select pg_advisory_lock(4711)")
-    slow = asyncio.ensure_future(write(logged, paused := entry("slow")))
+    slow = asyncio.ensure_future(write(shared, paused := entry("slow")))
 
     async def held() -> bool:
         return bool(await writer.fetchval("select count(*) from pg_locks where locktype = 'advisory' and not granted"))
 
     await until(held)
     async with AsyncExitStack() as stack:
-        other = Store(engine_for(logged.engine.url, TurnedClock()))
+        other = Store(engine_for(shared.engine.url, TurnedClock()))
         await other.open()
         stack.push_async_callback(other.close)
         await write(other, quick := entry("quick"))
@@ -91,57 +82,57 @@ async def test_a_writer_that_paused_after_its_position_was_drawn_is_read(logged:
         assert (await read(other, middle))[0] == [paused]
 
 
-async def test_what_a_savepoint_wrote_is_read_with_its_transaction(logged: Store, writer: Any) -> None:
+async def test_what_a_savepoint_wrote_is_read_with_its_transaction(shared: Store, writer: Any) -> None:
     """The id of a savepoint's own transaction says nothing of when it is seen."""
-    begin = await logged.log.end()
+    begin = await shared.log.end()
     kept, undone = entry("kept"), entry("undone")
     async with writer.transaction():
         async with writer.transaction():
-            await put(writer, logged, kept)
+            await put(writer, shared, kept)
         inner = writer.transaction()
         await inner.start()
-        await put(writer, logged, undone)
+        await put(writer, shared, undone)
         await inner.rollback()
-        found, middle = await read(logged, begin)
+        found, middle = await read(shared, begin)
         assert found == []
-    assert (await read(logged, middle))[0] == [kept]
+    assert (await read(shared, middle))[0] == [kept]
 
 
-async def test_what_a_prepared_transaction_wrote_is_read_when_it_is_committed(logged: Store, writer: Any) -> None:
-    begin = await logged.log.end()
+async def test_what_a_prepared_transaction_wrote_is_read_when_it_is_committed(shared: Store, writer: Any) -> None:
+    begin = await shared.log.end()
     await writer.execute("begin")
-    await put(writer, logged, one := entry())
+    await put(writer, shared, one := entry())
     await writer.execute("prepare transaction 'order'")
-    await write(logged, other := entry("other"))
-    found, middle = await read(logged, begin)
+    await write(shared, other := entry("other"))
+    found, middle = await read(shared, begin)
     assert found == [other]
     await writer.execute("commit prepared 'order'")
-    assert (await read(logged, middle))[0] == [one]
+    assert (await read(shared, middle))[0] == [one]
 
 
-async def test_windows_show_what_the_end_saw_however_long_they_take(logged: Store, writer: Any) -> None:
+async def test_windows_show_what_the_end_saw_however_long_they_take(shared: Store, writer: Any) -> None:
     """What is committed between two windows of one reading belongs to the next reading, whatever its position."""
-    begin = await logged.log.end()
+    begin = await shared.log.end()
     written = [entry(str(number)) for number in range(3)]
-    await write(logged, *written)
+    await write(shared, *written)
     async with writer.transaction():
-        await put(writer, logged, open_now := entry("open"))
-        end = await logged.log.end()
-        first = await logged.log.between(begin, end, limit=2)
+        await put(writer, shared, open_now := entry("open"))
+        end = await shared.log.end()
+        first = await shared.log.between(begin, end, limit=2)
     assert first.position is not None
-    second = await logged.log.between(begin, end, first.position, limit=2)
+    second = await shared.log.between(begin, end, first.position, limit=2)
     assert [*first.entries, *second.entries] == written
-    assert (await read(logged, end))[0] == [open_now]
+    assert (await read(shared, end))[0] == [open_now]
 
 
-async def test_a_tombstone_waits_for_whoever_is_committing(logged: Store, writer: Any) -> None:
+async def test_a_tombstone_waits_for_whoever_is_committing(shared: Store, writer: Any) -> None:
     """So that its answer is final, either way."""
     for committed in (True, False):
         one = entry()
         transaction = writer.transaction()
         await transaction.start()
-        await put(writer, logged, one)
-        asking = asyncio.ensure_future(logged.log.committed(one.id))
+        await put(writer, shared, one)
+        asking = asyncio.ensure_future(shared.log.committed(one.id))
 
         async def waits() -> bool:
             return bool(await writer.fetchval("select count(*) from pg_locks where not granted"))
@@ -151,33 +142,33 @@ async def test_a_tombstone_waits_for_whoever_is_committing(logged: Store, writer
         assert await promptly(asking) is committed
 
 
-async def test_what_an_open_transaction_holds_back_is_not_trimmed(logged: Store, writer: Any) -> None:
+async def test_what_an_open_transaction_holds_back_is_not_trimmed(shared: Store, writer: Any) -> None:
     """However old it is: readers cannot have seen it when the log was trimmed before."""
-    begin = await logged.log.end()
+    begin = await shared.log.end()
     async with writer.transaction():
-        await put(writer, logged, old := entry("old", at=1))
-        _, horizon = await logged.log.trim(0)
-    assert (await logged.log.trim(5 * SECOND, horizon))[0] == 0
-    assert (await read(logged, begin))[0] == [old]
-    _, horizon = await logged.log.trim(5 * SECOND, horizon)
-    assert (await logged.log.trim(5 * SECOND, horizon))[0] == 1
+        await put(writer, shared, old := entry("old", at=1))
+        _, horizon = await shared.log.trim(0)
+    assert (await shared.log.trim(5 * SECOND, horizon))[0] == 0
+    assert (await read(shared, begin))[0] == [old]
+    _, horizon = await shared.log.trim(5 * SECOND, horizon)
+    assert (await shared.log.trim(5 * SECOND, horizon))[0] == 1
 
 
-async def test_another_database_is_told_from_this_one(logged: Store, postgres_server: Any) -> None:
+async def test_another_database_is_told_from_this_one(shared: Store, postgres_server: Any) -> None:
     """Where it was restored into a new one, for example."""
     with postgres_server.database() as url:
         other = Store(engine_for(url, TurnedClock()))
         await other.open()
-        assert not (await logged.log.end()).leads_to(await other.log.end())
+        assert not (await shared.log.end()).leads_to(await other.log.end())
         await other.close()
 
 
-async def test_a_reading_goes_by_the_index_of_transactions(logged: Store) -> None:
+async def test_a_reading_goes_by_the_index_of_transactions(shared: Store) -> None:
     """What is new is found without looking at what is old, whatever the planner knows."""
-    part = logged.engine.statements["log_between"].parts[0]
+    part = shared.engine.statements["log_between"].parts[0]
     values = {"after": "'100:200:150,160'", "until": "'300:300:'", "position": "0", "limit": "1000"}
-    assert isinstance(logged.engine, PostgresEngine)
-    raw = (await logged.engine.connect(Lane.CONTROL)).raw
+    assert isinstance(shared.engine, PostgresEngine)
+    raw = (await shared.engine.connect(Lane.CONTROL)).raw
     await raw.execute("insert into opwright.operation_log (id, logged_at) select g, 1 from generate_series(1, 20000) g")
     for _ in range(2):
         await raw.execute(f"prepare probe as {part.sql}")
@@ -199,18 +190,18 @@ end $$
 """
 
 
-async def test_a_transaction_that_stays_open_for_long_makes_no_reading_dearer(logged: Store, writer: Any) -> None:
+async def test_a_transaction_that_stays_open_for_long_makes_no_reading_dearer(shared: Store, writer: Any) -> None:
     """Ten thousand others are committed meanwhile, each with an entry: a reading of one more touches at most twice the blocks."""
-    assert isinstance(logged.engine, PostgresEngine)
-    raw = (await logged.engine.connect(Lane.CONTROL)).raw
-    part = logged.engine.statements["log_between"].parts[0]
+    assert isinstance(shared.engine, PostgresEngine)
+    raw = (await shared.engine.connect(Lane.CONTROL)).raw
+    part = shared.engine.statements["log_between"].parts[0]
     await raw.execute(f"set synchronous_commit = off; prepare probe as {part.sql}")
 
     async def blocks() -> int:
         """That a reading of one entry touches."""
-        after = await logged.log.end()
-        await write(logged, entry())
-        values = {"after": f"'{after.seen}'", "until": f"'{(await logged.log.end()).seen}'", "position": "0", "limit": "1000"}
+        after = await shared.log.end()
+        await write(shared, entry())
+        values = {"after": f"'{after.seen}'", "until": f"'{(await shared.log.end()).seen}'", "position": "0", "limit": "1000"}
         call = f"execute probe ({', '.join(values[name] for name in part.parameters)})"
         ((plan,),) = await raw.fetch(f"explain (analyze, buffers, timing off, format json) {call}")
         (found,) = json.loads(plan)
@@ -219,10 +210,10 @@ async def test_a_transaction_that_stays_open_for_long_makes_no_reading_dearer(lo
 
     await raw.execute(COMMITTED.format(0))
     async with writer.transaction():
-        await put(writer, logged, entry("open"))
-        begin, of_late = await logged.log.end(), await blocks()
+        await put(writer, shared, entry("open"))
+        begin, of_late = await shared.log.end(), await blocks()
         await raw.execute(COMMITTED.format(10_000))
-        assert len((await read(logged, begin))[0]) == 10_001
+        assert len((await read(shared, begin))[0]) == 10_001
         for_long = await blocks()
     assert for_long < 2 * of_late
     await raw.close()

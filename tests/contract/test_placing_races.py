@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from asyncpg.transaction import Transaction
 
 from opwright.clock import TurnedClock
 from opwright.model.status import Status
 from opwright.store import submits
 from opwright.store.foreign import recognise
-from opwright.store.store import Store, engine_for
+from opwright.store.store import Store
 from tests.contract.kit import SUCCESS, Member, ids, join, promptly, query, status, submit
 from tests.contract.test_followers import follow, follower
 from tests.contract.test_limits import begun, enqueue
@@ -21,15 +20,6 @@ from tests.contract.test_limits import begun, enqueue
 ROUNDS = 60
 LEAKED = "select count(*) from opwright.slots s join opwright.outcomes e on e.operation = s.operation where s.until is null"
 HALF_A_SECOND = 0.5  # within which a slot that had to be left over is offered again
-
-
-@pytest_asyncio.fixture
-async def shared(postgres_database: str, clock: TurnedClock) -> AsyncIterator[Store]:
-    """A store on PostgreSQL, where a caller's open transaction keeps nobody else from writing."""
-    store = Store(engine_for(postgres_database, clock))
-    await store.open()
-    yield store
-    await store.close()
 
 
 @asynccontextmanager

@@ -27,11 +27,11 @@ def blocks() -> list[str]:
     return [re.sub("^    ", "", block, flags=re.MULTILINE) for block in re.findall(r"\n\n((?:    .*\n)+)", README.read_text())]
 
 
-def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, log: Path, **extra: str) -> subprocess.Popen[bytes]:
     """Both hosts, until Ctrl-C."""
     with log.open("w") as said:
         return subprocess.Popen(
-            command("-m", "examples.shop", "--serve"), cwd=folder, env=environment({}), stdout=said, stderr=said
+            command("-m", "examples.shop", "--serve"), cwd=folder, env=environment(extra), stdout=said, stderr=said
         )
 
 

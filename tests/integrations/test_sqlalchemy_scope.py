@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import select, text
+from sqlalchemy import event, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
@@ -147,3 +147,29 @@ async def test_a_lost_commit_of_a_session_happens_once(
         assert wire.lost.is_set()
         await engine.dispose()
     assert (await titles(sessions), len(await entries(ops)), await tombstones(ops)) == (["cat"], 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "driver"),
+    [("sqlite", "sqlite+aiosqlite"), ("postgresql", "postgresql+asyncpg"), ("postgresql", "postgresql+psycopg")],
+    indirect=["database_url"],
+)
+async def test_a_commit_that_is_refused_fails_with_what_it_was_refused_for(ops: Opwright, database_url: str, driver: str) -> None:
+    """It is not taken for one whose answer was lost: nobody is asked, nothing is buried, nothing is run again."""
+    engine = create_async_engine(make_url(database_url).set(drivername=driver))
+    if driver.startswith("sqlite"):
+        event.listen(engine.sync_engine, "connect", lambda raw, _: raw.execute("pragma foreign_keys = on"))
+    runs: list[int] = []
+
+    @ops.command
+    async def other(command: Other, scope: OperationScope) -> None:
+        runs.append(1)
+        session = await session_of(scope, async_sessionmaker(engine))
+        await session.execute(text("create table parents (id integer primary key)"))
+        await session.execute(text("create table children (parent integer references parents deferrable initially deferred)"))
+        await session.execute(text("insert into children values (7)"))
+
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+        await ops.call(Other())
+    await engine.dispose()
+    assert (len(runs), await entries(ops), await tombstones(ops)) == (1, [], 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from opwright import InvalidOperation
 from opwright.log.reader import LogStatus
 from tests.kit.waiting import eventually
 from tests.log.kit import Shop
@@ -86,6 +87,18 @@ async def test_a_loop_that_was_closed_without_leaving_keeps_no_other_from_readin
         await here.read()
         await here.ops.caught_up(await there.sell("cup", 5))
         assert await here.read() == [5, 20, 25]
+
+
+async def test_after_a_loop_was_closed_without_leaving_nobody_reads(here: Shop) -> None:
+    """What is committed meanwhile is told to nobody, and that is no error."""
+    lost = Loop()
+    await lost.run(here.ops.reading.enter())
+    lost.close()
+    assert here.ops.log_status() == LogStatus()
+    with pytest.raises(InvalidOperation, match="open the application first"):
+        await here.ops.caught_up(1)
+    assert await here.sell("cup", 5)
+    await here.ops.client.close()
 
 
 async def test_after_the_last_has_left_nobody_reads(here: Shop, there: Shop) -> None:

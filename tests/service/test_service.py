@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -125,6 +126,23 @@ async def test_stopping_ends_a_step_in_progress() -> None:
     await turns()
     await asyncio.wait_for(service.stop(), 5)
     assert cleaned
+
+
+async def test_stopping_ends_a_loop_whose_step_has_swallowed_the_cancellation() -> None:
+    """As ``asyncio.wait_for`` does before Python 3.12, if what it waits for ends at that very moment."""
+    service = Counting(pause=0)
+
+    async def swallow() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    service.work = swallow
+    await service.start()
+    await service.reached(1)
+    await turns()
+    async with asyncio.timeout(10):
+        await service.stop()
+    assert service.steps == 1
 
 
 async def test_whoever_is_cancelled_while_it_stops_a_service_is_cancelled() -> None:

@@ -6,11 +6,11 @@ import asyncpg
 import pytest
 
 from tests.contract import kit
-from tests.contract.conftest import clock, host, open_store, other, rival, store
+from tests.contract.conftest import clock, host, open_store, other, rival, shared, store
 from tests.servers import PostgresServer
 from tests.system.bouncer import Bouncer, running_bouncer
 
-__all__ = ["clock", "host", "open_store", "other", "rival", "store"]
+__all__ = ["clock", "host", "open_store", "other", "rival", "shared", "store"]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from opwright.watch.bell import Bell
 from tests.redis_server import RedisServer, running_redis
 from tests.watch.log_kit import Fleet, FolderPlace, PostgresPlace, RedisPlace
 
-KINDS = ["postgresql", "redis", "file", "file without bell"]
+FOLDERS = ["file", "file without bell"]
+KINDS = ["postgresql", "redis", *FOLDERS]
 
 
 @pytest.fixture(scope="session")

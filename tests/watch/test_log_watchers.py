@@ -4,12 +4,14 @@ import asyncio
 import logging
 import sys
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from opwright import ConfigurationError
 from opwright.telemetry import recorded
-from tests.watch.conftest import KINDS
+from tests.watch.conftest import FOLDERS, KINDS
 from tests.watch.log_kit import Fleet, open_files, reached
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -72,6 +74,21 @@ async def test_a_server_that_is_away_is_told_once_and_disturbs_nobody(fleet: Fle
     await second.hears(first)
     await first.hears(second)
     assert _lines(caplog) == 1
+
+
+async def test_it_starts_while_the_server_is_away(fleet: Fleet, kind: str) -> None:
+    """It is there when the server is. A folder has none: one that cannot be made is refused, and may be there the next time."""
+    (first,) = await fleet.started(1)
+    second = await fleet.process()
+    await fleet.place.go_away()
+    try:
+        with pytest.raises(ConfigurationError) if kind in FOLDERS else nullcontext():
+            await second.watcher.start(second.wake)
+    finally:
+        await fleet.place.come_back()
+    await second.watcher.start(second.wake)
+    await reached(lambda: second.wakes > 0, "the first connection")
+    await second.hears(first)
 
 
 async def test_stop_leaves_nothing_open(fleet: Fleet) -> None:

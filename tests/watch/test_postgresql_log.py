@@ -102,19 +102,6 @@ async def test_a_restarted_server_is_heard_again(fleet: Fleet, postgres_server: 
     await second.hears(first)
 
 
-async def test_it_starts_while_the_server_is_away(fleet: Fleet) -> None:
-    """It is there when the server is."""
-    (first,) = await fleet.started(1)
-    second = await fleet.process()
-    await fleet.place.go_away()
-    try:
-        await second.watcher.start(second.wake)
-    finally:
-        await fleet.place.come_back()
-    await reached(lambda: second.wakes > 0, "the first connection")
-    await second.hears(first)
-
-
 async def test_behind_a_pooler_it_tells_the_others_and_polls_itself(fleet: Fleet, postgres_database: str) -> None:
     """LISTEN does not survive transaction pooling, NOTIFY does."""
     (first,) = await fleet.started(1)

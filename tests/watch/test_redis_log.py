@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import pytest_asyncio
 import redis.asyncio
+import redis.asyncio.client
 
 from opwright import ConfigurationError, ExtraMissing, Opwright, RedisDbLogWatcher
 from opwright.watch import redis_log
@@ -85,17 +88,22 @@ async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
         await proxy.close()
 
 
-async def test_it_starts_while_the_server_is_away(fleet: Fleet) -> None:
-    """It is there when the server is."""
-    (first,) = await fleet.started(1)
-    second = await fleet.process()
-    await fleet.place.go_away()
-    try:
-        await second.watcher.start(second.wake)
-    finally:
-        await fleet.place.come_back()
-    await reached(lambda: second.wakes > 0, "the first connection")
-    await second.hears(first)
+async def test_it_is_stopped_while_it_subscribes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library swallows the cancellation, as it may with Python 3.11, and would listen for another quarter of a minute."""
+    subscribed, subscribe = asyncio.Event(), redis.asyncio.client.PubSub.subscribe
+
+    async def swallow(*given: Any) -> None:
+        await subscribe(*given)
+        subscribed.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(redis.asyncio.client.PubSub, "subscribe", swallow)
+    first = await fleet.process()
+    await first.watcher.start(first.wake)
+    await subscribed.wait()
+    async with asyncio.timeout(5):
+        await first.watcher.stop()
 
 
 async def test_a_wrong_password_is_refused_at_the_start() -> None:

@@ -15,6 +15,7 @@ from opwright.app.target import Target, locate
 from opwright.clock import Clock, SystemClock
 from opwright.commands.command import RETRIES, Command
 from opwright.commands.commander import Commander
+from opwright.commands.completion_notifier import Listener
 from opwright.commands.context import CommandContext
 from opwright.commands.pipeline import FilterFunction, Step, own_filter
 from opwright.computed.caches import MAX_ENTRIES, Caches
@@ -40,6 +41,7 @@ from opwright.workers.runner import Around
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
+Completing = TypeVar("Completing", bound=Listener)
 Filtering = TypeVar("Filtering", bound=FilterFunction)
 Preparing = TypeVar("Preparing", bound=Callable[[], Any])
 Surrounding = TypeVar("Surrounding", bound=Around)
@@ -287,6 +289,19 @@ class Opwright:
             return function
 
         return register
+
+    def on_completion(self, function: Completing) -> Completing:
+        """Call an async function with the Completion of each committed command, this process's own and those of others.
+
+        By then what the command invalidates is invalidated here. What the function raises for a command of this process is
+        logged; for one of another process it is called again after a while, a few times, and then given up with an error.
+        Where one is registered the log is read, whether anything is cached or not. Raises ConfigurationError.
+        """
+        is_async = inspect.iscoroutinefunction(function)
+        if not is_async:
+            raise ConfigurationError(f"on_completion: {function!r} is not an async function")
+        self.commander.notifier.listen(function)
+        return function
 
     def pipeline(self, command: type) -> list[Step]:
         """What commands of a type pass through, from the outside in: priority and name. Raises UnknownCommand."""

@@ -59,11 +59,12 @@ class LogReading:
 
     def status(self) -> LogStatus:
         """How far the reading has come."""
-        return LogStatus() if self._station is None else self._station.reader.status()
+        station = self._reads()
+        return LogStatus() if station is None else station.reader.status()
 
     async def caught_up(self, entry: LogEntry | int, timeout: float) -> None:
         """See ``Opwright.caught_up``."""
-        station = self._station
+        station = self._reads()
         if station is None:
             raise InvalidOperation("nobody reads the log here: open the application first, `async with ops:`")
         if isinstance(entry, LogEntry) and entry.origin == self._commander.origin:
@@ -75,20 +76,24 @@ class LogReading:
         except TimeoutError:
             raise TimeoutError(f"operation {operation} was not read within {timeout:g} s") from None
 
+    def _reads(self) -> LogStation | None:
+        """What reads, unless its event loop was closed without leaving."""
+        return None if self._station is None or self._station.loop.is_closed() else self._station
+
     async def _changed(self) -> None:
         """Let the loop that reads tell other processes."""
-        station = self._station
+        station = self._reads()
         if station is None:  # who has not opened the application tells nobody: the others find it when they poll
             return
         if station.loop is asyncio.get_running_loop():
             await station.tell()
         else:
-            with suppress(RuntimeError):  # closed
+            with suppress(RuntimeError):  # closed at this very moment
                 asyncio.run_coroutine_threadsafe(station.tell(), station.loop)
 
     async def _occupy(self) -> None:
         with self._lock:  # two loops may enter at the same time
-            if self._station is not None and not self._station.loop.is_closed():
+            if self._reads() is not None:
                 return
             station = self._station = LogStation(self._client, self._commander, self._caches, self._notifier)
         await station.start()

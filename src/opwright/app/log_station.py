@@ -35,6 +35,8 @@ class LogStation:
         self._notifier = notifier
         self._watcher: DbLogWatcher | None = None
         self._heard: Store | None = None  # whose commits the watcher tells of
+        self._turn = asyncio.Lock()  # of whoever starts a watcher, or stops the last one
+        self._over = False
         self._waiting = 0  # at the gate
         self._begun = asyncio.Event()
 
@@ -48,19 +50,22 @@ class LogStation:
         self._caches.gate = None
         self._begun.set()
         await self.reader.stop()
-        if self._watcher is not None:
-            await self._watcher.stop()
+        async with self._turn:
+            self._over = True
+            if self._watcher is not None:
+                await self._watcher.stop()
 
     async def tell(self) -> None:
         """Let other processes read: something was committed here."""
-        await (await self._listening()).changed()
+        await self._listen()
+        if self._watcher is not None:
+            await self._watcher.changed()
 
     # -------------------------------------------------------------------------------- what the reader asks for
 
     async def log(self) -> Log:
         """The log, and the watcher is started."""
-        await self._listening()
-        store = await self._client.store()
+        store = await self._listen()
         if not self.reader.failing:  # else it tells first that what it could not even open is back
             self.reader.outage = store.outage
         return store.log
@@ -126,14 +131,22 @@ class LogStation:
     def _concerned(self) -> bool:
         return self._commander.registry.invalidates or self._commander.notifier.is_followed
 
-    async def _listening(self) -> DbLogWatcher:
-        """The watcher of the database that the application works on now; a test may have moved it."""
+    async def _listen(self) -> Store:
+        """Have a watcher of the database that the application works on now; a test may have moved it."""
         store = await self._client.store()
-        if self._watcher is None or self._heard is not store:
-            before, self._heard = self._watcher, store
-            self._watcher = self._commander.log_watcher(store.engine)
-            self._watcher.outage = store.outage
-            if before is not None:
-                await before.stop()
+        async with self._turn:  # one that is not started yet tells nobody anything
+            if self._heard is not store and not self._over:
+                await self._change_to(store)
+        return store
+
+    async def _change_to(self, store: Store) -> None:
+        before, self._heard = self._watcher, store
+        self._watcher = self._commander.log_watcher(store.engine)
+        self._watcher.outage = store.outage
+        if before is not None:
+            await before.stop()
+        try:
             await self._watcher.start(self.reader.wake)
-        return self._watcher
+        except asyncio.CancelledError:  # whoever comes next tries again
+            self._heard = None
+            raise

@@ -1,9 +1,12 @@
-"""The context variables that an outermost command begins with: none, apart from the current trace."""
+"""The context variables that an outermost command begins with: none, apart from the current trace and the operation it is."""
 
 from __future__ import annotations
 
 import sys
 from contextvars import Context
+
+from opwright.workers.capture import capturing
+from opwright.workers.current import running
 
 
 def clean_context() -> Context:
@@ -12,4 +15,12 @@ def clean_context() -> Context:
     tracing = sys.modules.get("opentelemetry.context")  # what was never imported traces nothing
     if tracing is not None:
         fresh.run(tracing.attach, tracing.get_current())
+    return fresh
+
+
+def submitted_context() -> Context:
+    """The same for a command that was submitted: it is the running operation, which has progress and a log."""
+    fresh = clean_context()
+    fresh.run(running.set, running.get())
+    fresh.run(capturing.set, capturing.get())
     return fresh

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
 from opwright import telemetry
 from opwright.clock import Clock
-from opwright.commands.ambient import clean_context
+from opwright.commands.ambient import clean_context, submitted_context
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion, terminate
 from opwright.commands.completion_notifier import OperationCompletionNotifier
@@ -99,7 +99,7 @@ class Commander:
         """
         context = CommandContext(self, command, None)
         context.operation.submitted = operation_of(self._client)
-        await self._perform(context, None)
+        await self._perform(context, None, submitted_context())
         if context.error is not None:
             raise context.error
         return context.result
@@ -121,11 +121,11 @@ class Commander:
         around = current is not None and current.commander is self and not current.outermost.is_finished
         return current if around else None
 
-    async def _perform(self, context: CommandContext, pipeline: Pipeline | None) -> None:
+    async def _perform(self, context: CommandContext, pipeline: Pipeline | None, ambient: Context | None = None) -> None:
         if not context.is_outermost:
             await asyncio.create_task(self._carry_out(context, pipeline), context=copy_context())
             return
-        task = asyncio.create_task(self._carry_out(context, pipeline), context=clean_context())
+        task = asyncio.create_task(self._carry_out(context, pipeline), context=ambient or clean_context())
         await context.operation.ending.awaited(task)
 
     async def _carry_out(self, context: CommandContext, pipeline: Pipeline | None) -> None:

@@ -66,11 +66,14 @@ class CommandContext:
         return Saved(self.items.snapshot(), self.operation_items.copy(), tuple(self.operation.nested))
 
     def restore(self, saved: Saved) -> None:
-        """Forget what an attempt left: its items, nested commands, scope, result and error. The operation's id stays."""
+        """Forget what an attempt left: its items, nested commands, scope, result and error. The operation's id stays.
+
+        So does a scope that is committed already.
+        """
         self.items.restore(saved.items)
         self.operation_items = saved.operation_items.copy()
         self.operation.nested[:] = saved.nested
-        self.operation.scope = None
+        self.operation.set_back()
         self.result, self.error = None, None
 
 

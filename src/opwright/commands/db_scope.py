@@ -145,6 +145,7 @@ class DbOperationScope(OperationScope):
         if (submitted := self._submitted()) is not None:
             submitted.over = True
         if self._events:
+            self._events.committed()
             self.notices |= {self._client.wake, store.engine.notify}
         for notify in self.notices:
             notify()

@@ -59,6 +59,7 @@ class Events:
         self._check = check
         self._plain: list[Event] = []
         self._keyed: dict[tuple[str, str], Event] = {}
+        self._written: list[tuple[Event, int]] = []
 
     def __len__(self) -> int:
         return len(self._plain) + len(self._keyed)
@@ -119,10 +120,14 @@ class Events:
         """Write them: keys in one order everywhere, so that scopes wait for each other and never in a circle. Raises KeyTaken."""
         if self._plain:
             yield from submits.submit([event.draft for event in self._plain])
-        for event in self._plain:
-            event.operation = event.draft.id
+        self._written = [(event, event.draft.id) for event in self._plain]
         for _, event in sorted(self._keyed.items()):
-            event.operation = yield from submits.submit_keyed(event.draft, event.on_conflict)
+            self._written.append((event, (yield from submits.submit_keyed(event.draft, event.on_conflict))))
+
+    def committed(self) -> None:
+        """They are there."""
+        for event, operation in self._written:
+            event.operation = operation
 
 
 def _check_quantum(quantum: object, key: str | None) -> None:

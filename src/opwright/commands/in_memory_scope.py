@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from opwright.commands.completion_notifier import OperationCompletionNotifier
@@ -45,12 +46,13 @@ class InMemoryOperationScopeProvider(ScopeProvider):
             return await super().__call__(command, context, call_next)
         finally:
             # A filter may fail after the commit, so what was committed counts, and not what is raised.
-            if context.is_outermost and (scope := context.operation.scope) is not None:
-                await context.operation.ending.run(self._complete(scope))
+            if context.is_outermost and (scopes := context.operation.scopes()):
+                await context.operation.ending.run(self._complete(scopes))
 
-    async def _complete(self, scope: OperationScope) -> None:
-        if scope.in_doubt:
-            self._notifier.doubt(scope.id)
-        if scope.entry is not None:
-            await self._notifier.notify(scope.entry, durable=not scope.is_transient)
-        await scope.complete()
+    async def _complete(self, scopes: Sequence[OperationScope]) -> None:
+        for scope in scopes:
+            if scope.in_doubt:
+                self._notifier.doubt(scope.id)
+            if scope.entry is not None:
+                await self._notifier.notify(scope.entry, durable=not scope.is_transient)
+            await scope.complete()

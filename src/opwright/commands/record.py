@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class OperationRecord:
     """The operation behind an outermost command and all that are nested in it.
 
-    ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened.
+    ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened. ``undone``: the scopes of
+    attempts before.
     ``given_up``: an attempt was, after its COMMIT was not answered, and its tombstone stands in the log.
     ``submitted``: the attempt of the submitted operation that calls the command, whose end is written in a durable scope.
     """
@@ -25,10 +26,21 @@ class OperationRecord:
     def __init__(self) -> None:
         self.providers: list[ScopeProvider] = []
         self.scope: OperationScope | None = None
+        self.undone: list[OperationScope] = []
         self.nested: list[NestedEntry] = []
         self.given_up = False
         self.submitted: Current | None = None
         self.ending = Ending()
+
+    def scopes(self) -> list[OperationScope]:
+        """Of all attempts, in their order."""
+        return self.undone if self.scope is None else [*self.undone, self.scope]
+
+    def set_back(self) -> None:
+        """Let a further attempt have a scope of its own. What is committed stays: it is completed, and takes nothing more."""
+        if self.scope is not None and not self.scope.is_committed:
+            self.undone.append(self.scope)
+            self.scope = None
 
     @cached_property
     def id(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
+from opwright.commands.completion import Completion
 from opwright.commands.pipeline import Filter, Pipeline
 from opwright.commands.signature import place
 from opwright.errors import ConfigurationError, UnknownCommand
@@ -78,7 +79,9 @@ class CommandRegistry:
         self._pipelines.clear()
 
     def _nobody(self, kind: type) -> Pipeline:
-        names = ", ".join(sorted(one.__qualname__ for one in self._final)) or "none"
+        names = ", ".join(sorted(one.__qualname__ for one in self._final if one is not Completion)) or "none"
+        if issubclass(kind, type):
+            raise UnknownCommand(f"command: a class is none, a value of it is; types with a handler: {names}", field="command")
         base = next((one for one in kind.__mro__[1:] if one in self._final), None)
         hint = "" if base is None else f" (that of {base.__qualname__} handles exactly that type)"
         raise UnknownCommand(f"command: {kind.__qualname__} has no handler{hint}; types that have one: {names}", field="command")

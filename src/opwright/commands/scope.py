@@ -84,8 +84,9 @@ class OperationScope(ABC):
         return LogEntry(self.id, commander.origin, commander.clock.now(), self._command, self._inputs, items, nested)
 
     async def complete(self) -> None:
-        """Call what waits for the end, in order. Never raises."""
-        for function in self._handlers:
+        """Call what waits for the end, in order and once. Never raises."""
+        handlers, self._handlers = self._handlers, []
+        for function in handlers:
             try:
                 answer = function(self.is_committed is True)
                 if inspect.isawaitable(answer):
@@ -147,7 +148,9 @@ def scope_of(context: CommandContext) -> OperationScope:
     InvalidOperation where the scope is committed already.
     """
     operation, handler = context.operation, context.handler
-    if operation.scope is None or operation.scope.is_committed is False:
+    if operation.scope is not None and operation.scope.is_committed is False:
+        operation.set_back()
+    if operation.scope is None:
         operation.scope = _opened(context)
     elif operation.scope.is_committed:
         raise InvalidOperation(

@@ -118,7 +118,8 @@ async def _committed(session: AsyncSession) -> None:
     try:
         await session.commit()
     except DBAPIError as error:
-        cause = error.orig.__cause__ if error.orig is not None else None
-        if is_doubtful(cause if isinstance(cause, Exception) else error):
+        driven = error.orig if isinstance(error.orig, Exception) else error
+        cause = driven.__cause__  # asyncpg's own error, which its adapter has wrapped once more
+        if is_doubtful(cause if isinstance(cause, Exception) else driven):
             raise StoreUncertain(f"the answer to a COMMIT was lost ({error})") from error
         raise

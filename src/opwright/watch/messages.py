@@ -31,7 +31,11 @@ class MessageDbLogWatcher(DbLogWatcher):
         """Begin to listen. Raises ConfigurationError where that can never work, not because nobody answers just now."""
         if self._wake is not None:
             return
-        await self._open()
+        try:
+            await self._open()
+        except BaseException:  # also who stops it before it has begun
+            await self._close()
+            raise
         self._wake = wake
         self._ear = self._listener()
         if self._ear is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from opwright.errors import ConfigurationError, ExtraMissing, StoreUnavailable
-from opwright.service import Outage, Service
+from opwright.service import Outage, Service, heed_cancellation
 from opwright.watch.messages import MessageDbLogWatcher
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         try:
             await self._client.ping()
         except (AuthenticationError, AuthorizationError, ResponseError) as error:
-            await self._client.aclose()
             raise ConfigurationError(f"Redis at {place(self._url)} refuses its user, password or database: {error}") from error
         except (RedisError, OSError):
             pass  # who listens tries again, and tells of it
@@ -108,10 +107,12 @@ class _Ear(Service):
     async def _subscribe(self) -> None:
         self._subscription = self._client.pubsub()
         await self._subscription.subscribe(self._channel)
+        heed_cancellation()
 
     async def _echo(self) -> dict[str, Any]:
         """A connection can die without a word: the answer, or whatever else it hears instead."""
         await self._subscription.ping()
+        heed_cancellation()
         heard: dict[str, Any] | None = await self._subscription.get_message(timeout=ANSWER_SECONDS)
         if heard is None:
             raise TimeoutError(f"no answer for {ANSWER_SECONDS:g} s")

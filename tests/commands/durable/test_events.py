@@ -243,6 +243,22 @@ async def test_a_key_that_is_held_fails_the_command(ops: Opwright, shop: Shop) -
     assert shop.done == ["ann", "cat"]
 
 
+async def test_an_event_of_a_scope_that_could_not_be_committed_is_none(ops: Opwright, shop: Shop) -> None:
+    """It was written before the one whose key was taken."""
+    await shop.add("ann", key="one")
+    events: list[Event] = []
+
+    @ops.command
+    async def other(command: Other, scope: OperationScope) -> None:
+        events.append(scope.events.add(Welcome("bob")))
+        scope.events.add(Welcome("cat"), key="one")
+
+    with pytest.raises(KeyTaken):
+        await ops.call(Other())
+    with pytest.raises(InvalidOperation, match="is not there before its operation scope is committed"):
+        await events[0].state()
+
+
 async def test_replace_moves_an_event(ops: Opwright, shop: Shop) -> None:
     """One is left, with the latest inputs and time."""
     first = await shop.add("ann", key="one", delay=3600)

@@ -155,6 +155,28 @@ async def test_a_cancellation_ends_the_pause_between_two_attempts(ops: Opwright,
     assert await entries(ops) == []
 
 
+async def test_who_waits_for_the_end_of_an_attempt_is_told_once_though_the_call_is_cancelled_meanwhile(ops: Opwright) -> None:
+    begun, go, told = asyncio.Event(), asyncio.Event(), list[bool]()
+
+    async def tell(committed: bool) -> None:  # noqa: FBT001 - as it is called
+        told.append(committed)
+        begun.set()
+        await go.wait()
+
+    @ops.command
+    async def other(command: Other, scope: OperationScope) -> None:
+        scope.on_completion(tell)
+        raise StoreConflict("a deadlock")
+
+    call = asyncio.create_task(ops.call(Other()))
+    await begun.wait()
+    call.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert told == [False]
+
+
 # -------------------------------------------------------------------------------------- what the databases say
 
 

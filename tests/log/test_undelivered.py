@@ -1,0 +1,126 @@
+"""Entries whose invalidation fails here: tried again, given up loudly, and in nobody's way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from opwright import Completion
+from opwright.clock import TurnedClock
+from opwright.log.undelivered import TRIES
+from opwright.telemetry import recorded
+from tests.kit.tables import Tables
+from tests.log.kit import Shop, lines, stepped
+
+BAD, GOOD = "pot", "cup"
+
+
+async def test_an_entry_that_fails_does_not_keep_others_from_being_delivered(here: Shop, there: Shop, clock: TurnedClock) -> None:
+    """It is tried again after a while, however often the reader is woken meanwhile."""
+    here.broken = {BAD}
+    async with stepped(here) as reader, there.ops:
+        await there.sell(BAD, 21)
+        await there.sell(GOOD, 4)
+        for _ in range(5):
+            assert await reader.run_once() <= 0.1
+        assert here.invalidated == [BAD, GOOD]
+        assert reader.status().retrying == 1
+        here.broken.clear()
+        clock.turn(0.1)
+        await reader.run_once()
+        assert await here.read() == [4, 21, 25]
+        status = reader.status()
+    assert (status.retrying, status.abandoned, status.replayed) == (0, 0, 2)
+
+
+async def test_an_entry_that_fails_again_and_again_is_given_up_loudly(
+    here: Shop, there: Shop, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After some tries, with an error in the log, and never tried again."""
+    here.broken = {BAD}
+    async with stepped(here) as reader, there.ops:
+        identifier = await there.sell(BAD, 21)
+        with recorded() as events:
+            for _ in range(2 * TRIES):
+                await reader.run_once()
+                clock.turn(5)
+    assert here.invalidated == [BAD] * TRIES
+    abandoned = [fields for name, fields in events if name == "log.abandoned"]
+    assert [(one["operation"], one["command"], one["tries"]) for one in abandoned] == [(identifier, "set_price", TRIES)]
+    (line,) = [one for one in lines(caplog, "ERROR") if "given up" in one]
+    assert str(identifier) in line
+    assert reader.status().abandoned == 1
+
+
+async def test_an_invalidation_that_hangs_does_not_keep_others_from_being_delivered(
+    here: Shop, there: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opwright.log.reader.PATIENCE", 0.05)
+    hung: list[str] = []
+
+    @here.ops.on_completion
+    async def hang(completion: Completion) -> None:
+        if completion.entry.inputs == '{"product":"pot","price":21}':
+            hung.append("pot")
+            await asyncio.Event().wait()
+
+    async with stepped(here) as reader, there.ops:
+        await there.sell(BAD, 21)
+        await there.sell(GOOD, 4)
+        await reader.run_once()
+        assert hung == [BAD]
+        assert (await here.price(GOOD), reader.status().retrying) == (4, 1)
+
+
+async def test_a_listener_that_fails_is_told_again_of_what_others_did_and_not_of_what_was_done_here(
+    here: Shop, there: Shop, clock: TurnedClock
+) -> None:
+    """A command of this process has succeeded, and its caller must not suffer."""
+    told: list[str] = []
+
+    @here.ops.on_completion
+    async def fail(completion: Completion) -> None:
+        told.append(completion.entry.inputs)
+        if len(told) < 3:
+            raise RuntimeError("not today")
+
+    async with stepped(here) as reader, there.ops:
+        await here.sell(GOOD, 4)
+        await there.sell(BAD, 21)
+        for _ in range(3):
+            await reader.run_once()
+            clock.turn(0.2)
+        assert (reader.status().retrying, reader.status().replayed) == (0, 1)
+    ours, others = '{"product":"cup","price":4}', '{"product":"pot","price":21}'
+    assert told == [ours, others, others]
+
+
+async def test_a_row_that_is_no_entry_does_not_hide_the_others(here: Shop, there: Shop, database_url: str) -> None:
+    """It is told of, like what is given up."""
+    async with stepped(here) as reader, there.ops:
+        identifier = await there.sell(BAD, 21)
+        await Tables(database_url).rows(f"update opwright.operation_log set nested = '[1]' where id = {identifier}")
+        await there.sell(GOOD, 4)
+        with recorded() as events:
+            await reader.run_once()
+        assert here.invalidated == [GOOD]
+        assert [fields["operation"] for name, fields in events if name == "log.abandoned"] == [identifier]
+        await reader.run_once()
+        assert here.invalidated == [GOOD]
+
+
+async def test_who_is_to_catch_up_with_what_fails_waits_until_it_is_delivered(
+    here: Shop, there: Shop, clock: TurnedClock
+) -> None:
+    here.broken = {BAD}
+    async with here.ops, there.ops:
+        await here.read()
+        waiting = asyncio.create_task(here.ops.caught_up(await there.sell(BAD, 21)))
+        with pytest.raises(TimeoutError):
+            await here.ops.caught_up(await there.sell(BAD, 22), timeout=0.01)
+        here.broken.clear()
+        clock.turn(1)
+        await waiting
+        await here.ops.caught_up(there.seen[-1])
+        assert await here.price(BAD) == 22
