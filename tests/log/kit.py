@@ -97,5 +97,5 @@ async def follows(shop: Shop) -> None:
 
 
 def lines(caplog: Any, level: str) -> list[str]:
-    """What was logged at a level, without what other parts say."""
-    return [one.getMessage() for one in caplog.records if one.levelname == level]
+    """What Opwright logged at a level; what asyncio says of loops that other tests have closed is none of it."""
+    return [one.getMessage() for one in caplog.records if one.levelname == level and one.name.startswith("opwright")]
