@@ -2,6 +2,7 @@
 
 from benchmarks.floors import (
     command,
+    machine,
     memo,
     notify,
     pgbench,
@@ -14,6 +15,7 @@ from benchmarks.floors import (
 
 __all__ = [
     "command",
+    "machine",
     "memo",
     "notify",
     "pgbench",

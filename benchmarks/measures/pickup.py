@@ -18,22 +18,23 @@ Hosted = Callable[[Application], AbstractAsyncContextManager[Any]]
 
 OTHERS = tuple(f"pickup.{peer.name}" for peer in PEERS)
 GOALS = (at_most(1, "pickup.graphile"), at_most(0.5, *OTHERS, part="p99", best="the best peer"))
+FLOORS = ["floor.machine.pauses", "floor.postgresql.pickup"]
 BEAT = 2.0  # seconds, the default heartbeat
 
 
-@measure("pickup.postgresql.here", "pickup.postgresql.here.returned", floors=["floor.postgresql.pickup"])
+@measure("pickup.postgresql.here", "pickup.postgresql.here.returned", floors=FLOORS)
 async def postgresql_here(bench: Bench) -> list[Figure]:
     """Submitter and host in one process."""
     return await _figures(bench, "postgresql", "here", lambda one: host_here(one, pool="inline"))
 
 
-@measure("pickup.postgresql.apart", "pickup.postgresql.apart.returned", floors=["floor.postgresql.pickup"])
+@measure("pickup.postgresql.apart", "pickup.postgresql.apart.returned", floors=FLOORS)
 async def postgresql_apart(bench: Bench) -> list[Figure]:
     """The host in another process."""
     return await _figures(bench, "postgresql", "apart", lambda one: host_apart(one, pool="inline"))
 
 
-@measure("pickup.postgresql.workers", "pickup.postgresql.workers.returned", floors=["floor.postgresql.pickup"])
+@measure("pickup.postgresql.workers", "pickup.postgresql.workers.returned", floors=FLOORS)
 async def postgresql_workers(bench: Bench) -> list[Figure]:
     """The host in another process, with worker processes."""
     return await _figures(bench, "postgresql", "workers", lambda one: host_apart(one, pool="process", workers=2))
