@@ -95,7 +95,7 @@ def _register(peer: Peer) -> None:
     name, often = peer.name, peer.every_round
     register(drain, f"drain.{name}", *([f"submit.bulk.{name}"] if peer.bulk else []), once=not often)
     register(single, f"submit.single.{name}", once=not often)
-    register(pickup, f"pickup.{name}", f"pickup.{name}.returned", once=not often)
+    register(pickup, f"pickup.{name}", f"pickup.{name}.returned", once=False)  # of tails one sample says nothing
     register(idle, f"idle.{name}.cpu", *([f"idle.{name}.transactions"] if peer.store == "postgresql" else []))
 
 
