@@ -1,7 +1,6 @@
 """What the bare drivers reach with the same work on the same machine, measured in the same run."""
 
 from benchmarks.floors import (
-    command,
     machine,
     memo,
     notify,
@@ -14,7 +13,6 @@ from benchmarks.floors import (
 )
 
 __all__ = [
-    "command",
     "machine",
     "memo",
     "notify",

@@ -1,14 +1,16 @@
-"""Floors of durable commands: the bare transaction with the same writes, a row of the application's and an entry of a log."""
+"""Floors of durable commands, measured with them: the bare transaction with the same writes, a row of its own and a log entry."""
 
 import sqlite3
-import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, measure, rate
+
+Write = Callable[[int], Awaitable[object]]
 
 BUSINESS = "insert into business (text) values ($1)"
 _BUSINESS = "create table business (id {identity}, text text not null)"
@@ -25,38 +27,41 @@ ENTRY = """insert into log (id, logged_at, origin, command, inputs, items, neste
 values ($1, 1, 1, 'place_order', '{"customer":1,"text":"an order"}', '{}', '[]')"""
 
 
-@measure("floor.command.postgresql")
-async def postgresql(bench: Bench) -> list[Figure]:
+@asynccontextmanager
+async def bare_postgresql(bench: Bench) -> AsyncIterator[Write]:
     """One client, four round trips a transaction."""
-    count = bench.amount(2000, 200)
     with bench.database("postgresql") as url:
         connection: Any = await asyncpg.connect(url)
         for statement in POSTGRESQL:
             await connection.execute(statement)
-        started = time.perf_counter()
-        for one in range(count):
+
+        async def write(number: int) -> None:
             async with connection.transaction():
                 await connection.execute(BUSINESS, "an order")
-                await connection.execute(ENTRY, one)
-        seconds = time.perf_counter() - started
-        await connection.close()
-    return [rate("floor.command.postgresql", count / seconds)]
+                await connection.execute(ENTRY, number)
+
+        try:
+            yield write
+        finally:
+            await connection.close()
 
 
-@measure("floor.command.sqlite")
-async def sqlite(bench: Bench) -> list[Figure]:
+@asynccontextmanager
+async def bare_sqlite(bench: Bench) -> AsyncIterator[Write]:
     """One connection, which waits for the disk."""
-    count = bench.amount(2000, 200)
-    with bench.database("sqlite") as url:
-        connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")), isolation_level=None)
-        for statement in ("pragma journal_mode = wal", "pragma synchronous = full", *SQLITE):
-            connection.execute(statement)
-        started = time.perf_counter()
-        for one in range(count):
+    with bench.database("sqlite") as url, closing(_opened(url)) as connection:
+
+        async def write(number: int) -> None:
             connection.execute("begin immediate")
             connection.execute(BUSINESS, ("an order",))
-            connection.execute(ENTRY, (one,))
+            connection.execute(ENTRY, (number,))
             connection.execute("commit")
-        seconds = time.perf_counter() - started
-        connection.close()
-    return [rate("floor.command.sqlite", count / seconds)]
+
+        yield write
+
+
+def _opened(url: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")), isolation_level=None)
+    for statement in ("pragma journal_mode = wal", "pragma synchronous = full", *SQLITE):
+        connection.execute(statement)
+    return connection

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from opwright.clock import TurnedClock
@@ -115,10 +115,15 @@ class WatchedQueue(Queue):
         self.peeks = 0
         self.looks = 0  # for lost claims
         self.lose: Exception | None = None
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None  # what happens while the next look's answer is on its way
 
     async def peek(self) -> Peek:
         self.peeks += 1
-        return await super().peek()
+        answer = await super().peek()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return answer
 
     async def claims_of(self, host: int) -> list[tuple[int, int]]:
         self.looks += 1

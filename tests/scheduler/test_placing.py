@@ -99,6 +99,16 @@ async def test_what_is_tried_again_leaves_its_slot_during_its_pause(desk: Bench,
     assert desk.placed == [one, two, one]
 
 
+async def test_a_retry_that_is_written_while_the_queue_is_looked_at_is_not_forgotten(desk: Bench, store: Store) -> None:
+    """The answer of that look is older, and knows of nothing that will be due."""
+    (one,) = await put(store, operation(options=AGAIN))
+    await look(desk)
+    desk.queue.meanwhile = lambda: desk.end(desk.pool.placed[0], Outcome.FAILED, error="it broke")
+    assert await desk.look() <= 60
+    await turn(desk, 61)
+    assert desk.placed == [one, one]
+
+
 async def test_a_slot_with_a_period_is_waited_for_without_a_heartbeat(desk: Bench, store: Store) -> None:
     """Two a minute: no third begins before the minute is over, however early the two end, and it begins then."""
     all_three = await put(store, *(limited(capacity=2, period=60) for _ in range(3)))

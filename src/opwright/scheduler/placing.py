@@ -17,6 +17,7 @@ class Placing:
         self._queue = queue
         self._clock = clock
         self._due: float | None = None  # when something delayed is
+        self._due_since: float | None = None  # of what was written since the last look was begun
         self._vain = 0  # promotions in a row that found nothing
         self._free: float | None = None  # when a slot falls free
         self._fresh = False  # something asks for a slot
@@ -30,14 +31,20 @@ class Placing:
         """When there is something to place; ``None`` while nothing is known of."""
         if self._fresh or self._look or self._ended:
             return self._clock.monotonic()
-        return min((moment for moment in (self._due, self._free) if moment is not None), default=None)
+        return _earliest(self._due, self._free)
 
-    def seen(self, peek: Peek) -> bool:
-        """Take in what a look has found; whether there is something to place at once, by the database's clock."""
-        self._due, self._free = self._local(peek.due, peek.now), self._local(peek.free, peek.now)
+    async def look(self) -> tuple[Peek, bool]:
+        """What the queue holds; and whether there is something to place at once, by the database's clock.
+
+        What is written while the question is on its way may be younger than the answer, and is not forgotten for it.
+        """
+        self._due_since = None
+        peek = await self._queue.peek()
+        self._due, self._free = _earliest(self._local(peek.due, peek.now), self._due_since), self._local(peek.free, peek.now)
         self._vain = 0
         self._fresh, self.followers, self._look = peek.fresh, peek.followers, peek.followers
-        return peek.fresh or peek.followers or any(moment is not None and moment <= peek.now for moment in (peek.due, peek.free))
+        moments = peek.due, peek.free
+        return peek, peek.fresh or peek.followers or any(moment is not None and moment <= peek.now for moment in moments)
 
     def postponed(self, operation: int, delay: float) -> None:
         """It will be due again so many seconds from now."""
@@ -48,7 +55,7 @@ class Placing:
         back = self._postponed.keys() & operations
         for operation in back:
             due = self._postponed.pop(operation)
-            self._due = due if self._due is None else min(self._due, due)
+            self._due, self._due_since = _earliest(self._due, due), _earliest(self._due_since, due)
         if self.followers:
             self._ended.extend(operations)
         return bool(back) or self.followers
@@ -87,3 +94,7 @@ class Placing:
 
     def _local(self, moment: int | None, now: int) -> float | None:
         return None if moment is None else self._clock.monotonic() + (moment - now) / 1e6
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -160,8 +160,8 @@ class Scheduler(Service):
 
     async def _look(self) -> None:
         """See which queues have something ready, and what is to be placed; claim what was not known of."""
-        peek = await self._queue.peek()
-        if self._placing.seen(peek):
+        peek, at_once = await self._placing.look()
+        if at_once:
             await self._place(self._clock.monotonic())
         served = [queue for queue in peek.queues if self._serves(queue)]
         self._more |= dict.fromkeys(served, True) | dict.fromkeys(peek.paused, False)
@@ -249,13 +249,11 @@ class Scheduler(Service):
 
     async def _place(self, now: float) -> None:
         queues = await self._placing.run(now)
-        if not queues:
-            return
         served = [queue for queue in queues if self._serves(queue)]
         self._more |= dict.fromkeys(served, True)
-        if len(served) < len(queues) or len(served) > self._pool().free() - self.holdings.waiting:
+        if queues and (len(served) < len(queues) or len(served) > self._pool().free() - self.holdings.waiting):
             self._placed()  # what this host will not begin at once another one may
-        self._news = True  # there may be a next due time, and more than one batch
+        self._news = self._news or bool(queues)  # there may be a next due time, and more than one batch
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
