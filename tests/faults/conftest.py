@@ -1,7 +1,7 @@
 """The table of faults: which of them, F1 to F74, these tests inject, and whether the promise held."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from tests.faults.unruly import Unruly
 from tests.kit.diary import FOLDER
 from tests.kit.fixtures import application, diary, seed, tables, trade
 from tests.kit.tables import Tables
+from tests.kit.wire import Wire, wire_to
 
 __all__ = ["application", "diary", "seed", "tables", "trade"]
 
@@ -23,6 +24,13 @@ async def unruly(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(FOLDER, str(tmp_path))
     await Tables(database_url).rows("create table charges (number integer)")
     return Unruly(database_url)
+
+
+@pytest.fixture
+async def wire(database_url: str) -> AsyncIterator[Wire]:
+    """A network of our own before the database."""
+    async with wire_to(database_url) as wire:
+        yield wire
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

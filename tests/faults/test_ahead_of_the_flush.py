@@ -9,7 +9,7 @@ import pytest
 from opwright import Handle
 from tests.kit.application import Application
 from tests.kit.tables import Tables
-from tests.kit.wire import Wire, wire_to
+from tests.kit.wire import Wire
 from tests.servers import own_postgres
 
 FLUSH = b"pg_logical_emit_message"
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.fault("F6")
 def database_url(postgres_database: str) -> str:
     """On SQLite a commit is on disk before anybody sees it."""
     return postgres_database
-
-
-@pytest.fixture
-async def wire(database_url: str) -> AsyncIterator[Wire]:
-    async with wire_to(database_url) as wire:
-        yield wire
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A connection that nobody ends, and on which nothing comes any more: of LISTEN, and of every other part."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.kit.diary import Diary
 from tests.kit.processes import HostProcess
 from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually
-from tests.kit.wire import Wire, wire_to
+from tests.kit.wire import Wire
 
 NEVER = 60.0  # seconds: the heartbeat of a host that has to be told
 
@@ -22,12 +22,6 @@ NEVER = 60.0  # seconds: the heartbeat of a host that has to be told
 @pytest.fixture
 def database_url(postgres_database: str) -> str:
     return postgres_database
-
-
-@pytest.fixture
-async def wire(database_url: str) -> AsyncIterator[Wire]:
-    async with wire_to(database_url) as wire:
-        yield wire
 
 
 @contextmanager

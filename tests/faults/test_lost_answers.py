@@ -16,7 +16,7 @@ from opwright.store import surely
 from tests.kit.application import Application
 from tests.kit.tables import Tables
 from tests.kit.waiting import eventually
-from tests.kit.wire import Wire, wire_to
+from tests.kit.wire import Wire
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.fault("F6")
@@ -27,12 +27,6 @@ both_ways = pytest.mark.parametrize("reaches", [True, False], ids=["committed", 
 def database_url(postgres_database: str) -> str:
     """SQLite has no answers that could be lost: its file is in this process."""
     return postgres_database
-
-
-@pytest.fixture
-async def wire(database_url: str) -> AsyncIterator[Wire]:
-    async with wire_to(database_url) as wire:
-        yield wire
 
 
 @pytest.fixture
