@@ -53,7 +53,7 @@ async def test_what_has_a_lease_cannot_be_retried(unruly: Unruly, diary: Diary, 
             held = await unruly.hold.submit("held")
             await diary.wait("start", "held")
             await refused(held)
-            frozen.signal(signal.SIGSTOP)
+            await frozen.freeze()
             await refused(held)
             with short(tables.url, tmp_path, "heir") as heir:
                 await heir.ready()
@@ -146,7 +146,7 @@ async def test_what_was_to_be_cancelled_is_not_run_again_after_a_crash(
             operation = await unruly.stubborn.options(retries=3).submit("deaf")
             worker = (await diary.wait("start", "deaf")).pid
             if way != "worker":
-                first.signal(signal.SIGSTOP)
+                await first.freeze()
             assert await operation.cancel()
             await crash(way, first, worker, diary)
             with short(tables.url, tmp_path, "second") as second:

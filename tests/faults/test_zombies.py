@@ -24,7 +24,7 @@ LONG = 2 * LEASE  # seconds that somebody holds the interpreter
 async def frozen_whole(host: HostProcess) -> list[int]:
     """Stop a host and all its workers, so that they stand as after a power cut: nobody answers, every connection is open."""
     pids = host.children()
-    host.signal(signal.SIGSTOP)
+    await host.freeze()
     send(pids, signal.SIGSTOP)
     return pids
 

@@ -77,7 +77,7 @@ async def test_a_frozen_host_changes_nothing_when_it_wakes_up_late(
             with short(tables.url, tmp_path, "heir", workers=1) as heir:
                 await heir.ready()
                 old = frozen.id
-                frozen.signal(signal.SIGSTOP)
+                await frozen.freeze()
                 fresh = (await diary.wait("start", "late", 2)).pid
                 assert [fresh] == heir.children()
                 diary.release("late", stale)  # the stale attempt ends well, and its host finds that answer when it wakes up

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self, Unpack
 
@@ -143,6 +144,20 @@ class HostProcess:
         self.children()
         self._process.send_signal(number)
 
+    async def freeze(self) -> None:
+        """Stop it between two of its transactions: one that stops within keeps every other writer off a SQLite file."""
+
+        def frozen() -> bool:
+            self.signal(signal.SIGSTOP)
+            while psutil.Process(self.pid).status() != psutil.STATUS_STOPPED:
+                pass
+            if writable(self._url):
+                return True
+            self.signal(signal.SIGCONT)
+            return False
+
+        await eventually(frozen, 10, f"{self.name} is stopped while it writes nothing")
+
     def terminate(self) -> None:
         self.signal(signal.SIGTERM)
 
@@ -153,6 +168,19 @@ class HostProcess:
         """Its exit code, once it has ended."""
         await eventually(lambda: self._process.poll() is not None, seconds, f"{self.name} has ended")
         return self._process.returncode
+
+
+def writable(url: str) -> bool:
+    """Whether nobody holds the file's one lock for writing; a server always lets others write."""
+    if not url.startswith("sqlite"):
+        return True
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=0)) as file:
+        try:
+            file.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return False
+        file.execute("rollback")
+        return True
 
 
 def _text(value: Any) -> str:
