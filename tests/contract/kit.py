@@ -17,6 +17,7 @@ from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation
 from opwright.model.options import Options
 from opwright.model.status import OutcomeCode, Status
+from opwright.store import submits
 from opwright.store.queue import Settlement
 from opwright.store.store import Store
 
@@ -100,6 +101,12 @@ class Member:
         """Claim exactly one."""
         (claim,) = await self.claim(1)
         return claim
+
+    async def begin(self, new: NewOperation) -> Claim | None:
+        """Submit beside it, as it has a free slot: its claim, unless it may have none."""
+        token, step = new_id(), submits.submit_one(new)
+        (answer,) = await self.store.engine.run("submit_claimed", host=self.id, token=token, **step.values)
+        return self.store.queue.claimed(new, token) if answer["claimed"] else None
 
     async def settle(self, *settlements: Settlement) -> set[int]:
         """Write verdicts; the operations for which they landed."""

@@ -228,6 +228,19 @@ class QueueMachine(RuleBasedStateMachine):
         assert caught.value.winner == holder.id
         return multiple()
 
+    @rule(target=operations, host=hosts, priority=st.integers(-1, 1), budget=st.integers(0, 2))
+    def submit_beside(self, host: int, priority: int, budget: int) -> int:
+        """In the process of a host with a free slot: it holds it at once, unless it is dead or stopped."""
+        options = Options(budget, budget, backoff=Backoff(first=5, jitter=0))
+        new = operation(priority=priority, options=options)
+        lease = self.leases[host]
+        claim = self.run(lease.member.begin(new))
+        self._add(new.id, -priority, None, options, 0)
+        assert (claim is not None) == (lease.state is HostState.ALIVE)
+        if claim is not None:
+            self._hold(host, claim, ahead=False)
+        return new.id
+
     def _add(self, identifier: int, rank: int, key: str | None, options: Options, delay: int) -> None:
         twin = self.twins[identifier] = Twin(identifier, rank, key, options)
         if delay:
@@ -350,9 +363,13 @@ class QueueMachine(RuleBasedStateMachine):
         assert ids(got) == [twin.id for twin in expected]
         for claim, twin in zip(got, expected, strict=True):
             assert (claim.errors, claim.deaths, claim.key) == (twin.errors, twin.deaths, twin.key)
-            twin.go(Status.PENDING if ahead else Status.PROCESSING, "claimed")
-            twin.token, twin.host, twin.ahead = claim.token, host, ahead
-        self.history += [Hold(host, claim) for claim in got]
+            self._hold(host, claim, ahead=ahead)
+
+    def _hold(self, host: int, claim: Claim, *, ahead: bool) -> None:
+        twin = self.twins[claim.operation]
+        twin.go(Status.PENDING if ahead else Status.PROCESSING, "claimed")
+        twin.token, twin.host, twin.ahead = claim.token, host, ahead
+        self.history.append(Hold(host, claim))
 
     def _holds(self, *, standing: bool) -> list[Hold]:
         """Claims that stand, or those that somebody may still believe in."""

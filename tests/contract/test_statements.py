@@ -22,7 +22,7 @@ GIVEN = {"now", "gate", "channel", "tell", "ahead"}
 INDIRECT: dict[str, set[str | None]] = {"finish": {"rows", "host"}, "postpone": {"rows"}, "release": {"rows"}}
 INDIRECT |= {f"listed_{status}": {"before", "trigger", "limit"} for status in ("pending", "processing", "wait", "succeeded")}
 INDIRECT["listed"] = {"before", "trigger", "limit"}
-CALLERS = {"run", "run_ahead", "call", "_write"}
+CALLERS = {"run", "call", "_write"}
 
 
 def trees() -> Iterator[ast.Module]:

@@ -10,7 +10,7 @@ import opwright
 from opwright import service
 from opwright.app import host, patience
 from opwright.errors import StoreUnavailable
-from opwright.scheduler import scheduler, settler
+from opwright.scheduler import settler
 from opwright.scheduler.lease import Terms
 from opwright.service import Outage, Service
 from opwright.store import postgresql, postgresql_address, surely
@@ -46,7 +46,7 @@ def test_the_lines_of_the_log_are_these(caplog: pytest.LogCaptureFixture) -> Non
 LIMITS: dict[str, tuple[float, float]] = {
     "at most five seconds": (service.LONGEST_PAUSE, 5),
     "the newest 20,000": (settler.MOST_REMARKS, 20_000),
-    "While more than 20,000 of both wait": (scheduler.MOST_UNWRITTEN, 20_000),
+    "While more than 20,000 of both wait": (settler.MOST_UNWRITTEN, 20_000),
     "up to a minute": (patience.SECONDS, 60),
     "at most 25 seconds": (2 * host.FLUSH_SECONDS + host.GOOD_BYE_SECONDS, 25),
     "stayed away for 30 seconds": (surely.SECONDS, 30),

@@ -7,8 +7,12 @@ import asyncpg
 import pytest
 
 from opwright import Handle
+from opwright.store.postgresql import PostgresEngine
+from opwright.telemetry import recorded
+from tests.faults.kit import check_nothing_is_lost
 from tests.kit.application import Application
 from tests.kit.tables import Tables
+from tests.kit.waiting import eventually
 from tests.kit.wire import Wire
 from tests.servers import own_postgres
 
@@ -34,9 +38,15 @@ async def double(application: Application) -> Handle[int]:
     return await application.double.submit(21)
 
 
-async def test_a_host_of_this_process_begins_while_the_disk_is_busy(application: Application, wire: Wire, tables: Tables) -> None:
+@pytest.mark.parametrize("way", ["woken", "claimed with the submit"])
+async def test_a_host_of_this_process_begins_while_the_disk_is_busy(
+    application: Application, wire: Wire, tables: Tables, way: str
+) -> None:
     """Its end is on disk before the submit returns, for an end takes everything before it along."""
     async with application.ops.host(pool="inline"):
+        if way != "woken":
+            await warmed(application)
+            await tables.rows("delete from opwright.outcomes")
         go = wire.hold(FLUSH)
         submitting = asyncio.create_task(double(application))
         await wire.came.wait()
@@ -46,6 +56,48 @@ async def test_a_host_of_this_process_begins_while_the_disk_is_busy(application:
         assert not submitting.done()
         go.set()
         assert await (await submitting).result(10) == 42
+
+
+@both_ways
+async def test_a_submit_that_claims_and_whose_answer_is_lost_is_done_once(
+    application: Application, wire: Wire, tables: Tables, *, reaches: bool
+) -> None:
+    """Nobody knows of the claim: it goes back uncharged, and the submit finds that it has landed."""
+    async with application.ops.host(pool="inline"):
+        await warmed(application)
+        wire.lose_answer(b"double", b":21}", reaches=reaches)
+        with recorded() as events:
+            handle = await double(application)
+            assert await handle.result(10) == 42
+    assert wire.lost.is_set()
+    assert [fields["operations"] for name, fields in events if name == "claim.reconciled"] == ([[handle.id]] if reaches else [])
+    assert await tables.rows("select attempt from opwright.outcomes") == [(1,)] * 3  # those before it, too
+    await check_nothing_is_lost(tables)
+
+
+async def warmed(application: Application) -> None:
+    """The host has met the queue, and knows that nothing is left there. Nothing was flushed, and no notification rests."""
+    handles = await application.double.submit_many([(21,), (21,)])
+    assert [await handle.result(10) for handle in handles] == [42, 42]
+    engine = (await application.ops.client.store()).engine
+    assert isinstance(engine, PostgresEngine)
+    await eventually(engine._notifier._quiet)
+
+
+async def test_nobody_is_told_of_what_a_host_here_has_begun(application: Application, tables: Tables) -> None:
+    """There is nothing to look for."""
+    heard: list[object] = []
+    listener = await asyncpg.connect(tables.url)
+    try:
+        async with application.ops.host(pool="inline"):
+            await warmed(application)
+            await listener.add_listener("opwright_opwright", lambda *told: heard.append(told[-1]))
+            assert await (await double(application)).result(10) == 42
+        await application.ops.client.close()  # which sends what is due
+        await listener.execute("select pg_notify('opwright_opwright', 'the last')")
+        assert heard == ["the last"]
+    finally:
+        await listener.close()
 
 
 async def test_hosts_elsewhere_hear_of_it_while_the_disk_is_busy(application: Application, wire: Wire, tables: Tables) -> None:

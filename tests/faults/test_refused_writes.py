@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opwright.errors import StoreBusy, StoreUnavailable
-from opwright.scheduler import scheduler
+from opwright.scheduler import settler
 from opwright.store import postgresql
 from opwright.store.engine import Lane
 from opwright.store.postgresql import PostgresEngine
@@ -64,7 +64,7 @@ async def test_nothing_more_is_claimed_while_ends_cannot_be_written(
     application: Application, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or else memory would fill with what the database does not take."""
-    monkeypatch.setattr(scheduler, "MOST_UNWRITTEN", 20)
+    monkeypatch.setattr(settler, "MOST_UNWRITTEN", 20)
     async with application.ops, application.ops.host(pool="inline", slots=5, heartbeat=0.1) as host:
         async with refusing(tables, "outcomes", FULL):
             handles = await application.double.submit_many([(number,) for number in range(2000)])

@@ -9,9 +9,10 @@ from opwright.clock import TurnedClock
 from opwright.model.claim import Claim
 from opwright.model.host import Renewal
 from opwright.model.worker import Outcome, StatusUpdate, Task, Worker, WorkerState
+from opwright.scheduler.cancelling import CANCEL_PERIOD
 from opwright.scheduler.lease import Identity, Lease, Terms
 from opwright.scheduler.rhythm import Rhythm
-from opwright.scheduler.scheduler import CANCEL_PERIOD, Scheduler
+from opwright.scheduler.scheduler import Scheduler
 from opwright.scheduler.settler import Settler
 from opwright.store.engine import Engine
 from opwright.store.queue import Peek, Queue

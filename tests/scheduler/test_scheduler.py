@@ -13,8 +13,9 @@ from opwright.model.ids import new_id
 from opwright.model.options import Backoff, Options
 from opwright.model.status import Status
 from opwright.model.worker import Outcome
+from opwright.scheduler.doubts import DOUBT
 from opwright.scheduler.rhythm import Rhythm
-from opwright.scheduler.scheduler import DOUBT, HAND_BACK
+from opwright.scheduler.scheduler import HAND_BACK
 from opwright.store.queue import Queue
 from opwright.store.store import Store
 from opwright.telemetry import recorded

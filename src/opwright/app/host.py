@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 from opwright.app import child
@@ -18,6 +18,7 @@ from opwright.app.target import Target, loading
 from opwright.clock import Clock
 from opwright.errors import ConfigurationError, StoreError
 from opwright.model.host import Renewal
+from opwright.model.operation import NewOperation
 from opwright.model.worker import Worker
 from opwright.operations.client import Client
 from opwright.operations.registry import Registry
@@ -31,6 +32,8 @@ from opwright.scheduler.verdicts import Patience
 from opwright.scheduler.vigil import Vigil
 from opwright.service import Service
 from opwright.settings import Settings
+from opwright.store.engine import Engine
+from opwright.store.here import Offer
 from opwright.store.queue import Marked
 from opwright.store.store import Store
 from opwright.telemetry import emit, logger
@@ -222,7 +225,10 @@ class Host:
             service.outage = store.outage
         self._pool = self._make_pool()
         loop = asyncio.get_running_loop()
-        self._unhook = self._client.on_wake(lambda: _wake(loop, self._scheduler))
+        hooks = ExitStack()
+        hooks.callback(self._client.on_wake(lambda: _wake(loop, self._scheduler)))
+        hooks.callback(self._client.on_submit(self._offer))
+        self._unhook = hooks.close
 
     def _make_pool(self) -> Pool:
         settings, scheduler = self.settings, self._scheduler
@@ -238,6 +244,10 @@ class Host:
             on_updates=scheduler.updates, on_remarks=scheduler.remarks, on_room=scheduler.room,
             recycle_after=settings.recycle_after, recycle_memory=_bytes(settings.recycle_megabytes),
         )  # fmt: skip
+
+    def _offer(self, engine: Engine, operation: NewOperation) -> Offer | None:
+        """A free slot for what is submitted in the event loop of this host, to the database it works on."""
+        return self._scheduler.offer(operation) if engine is self._store.engine else None
 
     def _landed(self, operations: set[int]) -> None:
         """Whoever in this process waits for one of these need not wait for the next poll."""

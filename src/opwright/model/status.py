@@ -1,6 +1,6 @@
 """The statuses of an operation, and the one table of moves between them.
 
-            submit
+            submit (PROCESSING at once where an idle host of the same process has a slot for it)
                │
                ▼
     ┌────── PENDING ◄───────────┐

@@ -24,13 +24,15 @@ from opwright.operations.transaction import joined_connection
 from opwright.operations.trigger import Trigger
 from opwright.operations.waiting import Waiting
 from opwright.store import submits
-from opwright.store.engine import Plan
+from opwright.store.engine import Engine, Plan
 from opwright.store.foreign import Foreign, recognise
+from opwright.store.here import Here, Offer
 from opwright.store.store import Store, engine_for
 
 R = TypeVar("R")
 T = TypeVar("T")
 Opened = tuple[Store, Waiting]
+Offering = Callable[[Engine, NewOperation], Offer | None]
 
 
 class Asking(Protocol):
@@ -50,6 +52,7 @@ class Client:
         self.find: Callable[[str | None], Trigger[Any, Any] | None] = _nothing  # a trigger of the application, by its name
         self.asking: Asking = Call  # how submits are asked for; tests may have them carried out before they return
         self._wakers: list[Callable[[], None]] = []
+        self._offering: list[Offering] = []
         self._settle_at(url, clock, schema)
 
     def _settle_at(self, url: str, clock: Clock, schema: str) -> None:
@@ -121,9 +124,19 @@ class Client:
         self._wakers.append(waker)
         return lambda: self._wakers.remove(waker)
 
-    def _waker(self) -> Callable[[], None] | None:
-        """What wakes the hosts of this process, if there are any."""
-        return self.wake if self._wakers else None
+    def on_submit(self, offering: Offering) -> Callable[[], None]:
+        """Ask ``offering`` for a free slot for what this process submits alone; returns what ends it."""
+        self._offering.append(offering)
+        return lambda: self._offering.remove(offering)
+
+    def offer(self, engine: Engine, operation: NewOperation) -> Offer | None:
+        """A free slot for this operation, of a host of this process that has nothing else to begin."""
+        offers = (offering(engine, operation) for offering in self._offering)
+        return next((offer for offer in offers if offer is not None), None)
+
+    def _here(self) -> Here | None:
+        """The hosts of this process, if there are any."""
+        return self if self._wakers else None
 
     def wake(self) -> None:
         """Tell the hosts of this process that there is something to look at."""
@@ -206,7 +219,7 @@ class Client:
 
         async def keep() -> T:
             if kept.closed:
-                await (await self.store()).operations.submit(operations, self._waker())
+                await (await self.store()).operations.submit(operations, self._here())
             else:
                 kept.extend(operations)
             return answer
@@ -217,10 +230,10 @@ class Client:
         """Write operations without a key. Another process may have drawn the same ids: then once more with others."""
         gateway = (await self.store()).operations
         try:
-            await gateway.submit(operations, self._waker())
+            await gateway.submit(operations, self._here())
         except DuplicateRow:
             redraw(operations)
-            await gateway.submit(operations, self._waker())
+            await gateway.submit(operations, self._here())
 
     def _join(self, foreign: Foreign, request: Request, plan: Plan[Any], answer: Callable[[Any], Any]) -> Call[Any]:
         """Run a plan on the caller's connection, in the caller's transaction."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Sequence
 
 from opwright.clock import Clock
 from opwright.model.claim import Claim, End, Postpone, Verdict, hand_back
 from opwright.model.ids import new_id
+from opwright.model.operation import NewOperation
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import TOUCH, Outcome, Remark, StatusUpdate, Task
+from opwright.scheduler.cancelling import Cancelling
 from opwright.scheduler.deadlines import Deadlines
+from opwright.scheduler.doubts import Doubts
 from opwright.scheduler.holdings import Holdings, Reason
 from opwright.scheduler.lease import Lease
 from opwright.scheduler.measures import LookAhead, Measures
+from opwright.scheduler.offers import Offer, Offers
 from opwright.scheduler.placing import Placing
+from opwright.scheduler.prospects import Prospects
 from opwright.scheduler.rhythm import Rhythm
 from opwright.scheduler.settler import Settler
 from opwright.scheduler.verdicts import asked_verdict, tell, verdict_on
@@ -25,10 +29,7 @@ from opwright.telemetry import emit, logger
 from opwright.workers.pool import Pool
 
 LAY_LONG = 0.1  # seconds that a claim may lie before the look-ahead shrinks
-CANCEL_PERIOD = 0.1  # seconds between looks for requests to cancel, while news come
 HAND_BACK = 1.0  # seconds after which what was claimed ahead is handed back
-MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
-DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
 # Looking a member up at its class costs as much as judging by it.
 RETURNED, ENDED, SUCCEEDED = Outcome.RETURNED, Outcome.ENDED, OutcomeCode.SUCCEEDED
 
@@ -56,13 +57,14 @@ class Scheduler(Service):
         self._look_ahead = LookAhead(auto=rhythm.look_ahead, first=0)
         self._claiming = True
         self._news = True
-        self._more: dict[str, bool] = {}
+        self._prospects = Prospects(rhythm.queues)
         self._placing = Placing(queue, clock)
         self._ended = 0  # since the last claim: the places that really became free
-        self._beat = self._asked_at = self._doubt_ends = 0.0
-        self._asking = False  # somebody may have asked to cancel what is held here
+        self._beat = 0.0
+        self._cancelling = Cancelling(queue, self.holdings)
         self._claimed_at = self._lay_at = 0.0  # the last claim; when it was last judged by how long it has lain
-        self._reconcile_at = math.inf  # a claim's answer was lost: when to look next whether it stands
+        self._doubts = Doubts(queue, clock, rhythm.heartbeat, self._knows)
+        self._offers = Offers(landed=self._landed_here, doubted=self._doubts.arise)
         self._forgotten = 0  # how often every claim was dropped
         self._deadlines = Deadlines(
             lambda operation: self._pool().begun_at(operation), clock, lambda claim: self._ask(claim, Reason.TIMEOUT)
@@ -136,13 +138,14 @@ class Scheduler(Service):
             self._pool().unstick()
         if not self._lease.trusted():
             return self._rhythm.heartbeat
-        self._asking = self._asking or news or beat
-        if self._asking and self.holdings.claims and now >= self._asked_at + CANCEL_PERIOD:
+        if news or beat:
+            self._cancelling.news()
+        if self._cancelling.due(now):
             await self._cancel_asked(now)
         if not self._claiming:
             return self._pause_for_cancels(now)
-        if now >= self._reconcile_at:
-            await self._reconcile()
+        if self._doubts.due(now):
+            await self._doubts.settle(self._lease.host)
         await self._place(now)
         self._return_stale_backlog(now)
         await self._claim_known()
@@ -152,10 +155,10 @@ class Scheduler(Service):
         return self._pause()
 
     def _take_news(self) -> bool:
-        """Whether something new may be there: then every queue that has ever had something is worth a claim."""
+        """Whether something new may be there."""
         news, self._news = self._news, False
         if news:
-            self._more = dict.fromkeys(self._more, True)
+            self._prospects.news()
         return news
 
     async def _look(self) -> None:
@@ -163,11 +166,12 @@ class Scheduler(Service):
         peek, at_once = await self._placing.look()
         if at_once:
             await self._place(self._clock.monotonic())
-        served = [queue for queue in peek.queues if self._serves(queue)]
-        self._more |= dict.fromkeys(served, True) | dict.fromkeys(peek.paused, False)
-        if self._pool().free() > self.holdings.waiting:
+        served = self._prospects.served(peek.queues)
+        self._prospects.mark(served, more=True)
+        self._prospects.mark(peek.paused, more=False)
+        if self._free() > 0:
             await self._claim_known()
-            self.leftover = any(not self._more[queue] for queue in served) or len(served) < len(peek.queues)
+            self.leftover = any(map(self._prospects.dry, served)) or len(served) < len(peek.queues)
 
     async def _claim_known(self) -> None:
         """Fill the free workers, then the look-ahead, from the queues that may have more."""
@@ -176,7 +180,7 @@ class Scheduler(Service):
             return
         dry = self.holdings.waiting == 0
         self._ended = 0
-        if self._is_full():
+        if self._settler.full:
             return
         got = await self._claim_from_queues(demand, self._triggers, ahead=False)
         if got and got == demand:
@@ -189,14 +193,14 @@ class Scheduler(Service):
         that is not free after an end is that of a worker which is being replaced.
         """
         waiting, size = self.holdings.waiting, self._look_ahead.size
-        free = max(self._pool().free() - waiting, 0)
+        free = max(self._free(), 0)
         if free or waiting > size // 2 or not self.measures.fast(self._triggers):
             return free
         return min(self._ended, size)
 
-    def _is_full(self) -> bool:
-        """Whether so much waits to be written that nothing more is begun: a database that takes no ends gets no more work."""
-        return self._settler.backlog > MOST_UNWRITTEN
+    def _free(self) -> int:
+        """How many workers nothing waits for."""
+        return self._pool().free() - self.holdings.waiting - len(self._offers)
 
     async def _claim_ahead(self, *, dry: bool) -> None:
         size = self._look_ahead.size
@@ -212,15 +216,14 @@ class Scheduler(Service):
 
     async def _claim_from_queues(self, limit: int, triggers: list[str], *, ahead: bool) -> int:
         got = 0
-        for queue in [queue for queue, more in self._more.items() if more]:
-            if got >= limit or not self._claiming:
-                break
-            self._more[queue] = self._more.pop(queue)  # to the end: the next claim begins with another one
+        for queue in self._prospects.in_turn():
             wanted = limit - got
             claims = await self._claim(queue, wanted, triggers, ahead=ahead)
             if len(claims) < wanted and not ahead:
-                self._more[queue] = False
+                self._prospects.mark([queue], more=False)
             got += len(claims)
+            if got >= limit or not self._claiming:
+                break
         return got
 
     async def _claim(self, queue: str, limit: int, triggers: list[str], *, ahead: bool) -> list[Claim]:
@@ -230,50 +233,58 @@ class Scheduler(Service):
                 host=self._lease.host, token=new_id(), queue=queue, triggers=triggers, limit=limit, ahead=ahead
             )
         except BaseException:  # also a cancellation, if this step was given up
-            self._reconcile_at = self._clock.monotonic()  # it may have been committed: find out before the next claim
-            self._doubt_ends = self._reconcile_at + DOUBT
+            self._doubts.arise()  # it may have been committed
             raise
         if forgotten != self._forgotten:
             return []  # it was on its way when this host was taken over, and so was what it brings
         if claims:
-            self._claimed_at = self._lay_at = self._clock.monotonic()
-            self.holdings.take(claims)
-            for claim in claims:
-                if claim.asked:  # while it was between two attempts, or between two hosts
-                    self._ask(claim, Reason.CANCEL)
-            self._give()
+            self._take(claims)
         return claims
 
-    def _serves(self, queue: str) -> bool:
-        return self._rhythm.queues is None or queue in self._rhythm.queues
+    def _take(self, claims: list[Claim]) -> None:
+        self._claimed_at = self._lay_at = self._clock.monotonic()
+        self.holdings.take(claims)
+        for claim in claims:
+            if claim.asked:  # while it was between two attempts, or between two hosts
+                self._ask(claim, Reason.CANCEL)
+        self._give()
 
     async def _place(self, now: float) -> None:
         queues = await self._placing.run(now)
-        served = [queue for queue in queues if self._serves(queue)]
-        self._more |= dict.fromkeys(served, True)
-        if queues and (len(served) < len(queues) or len(served) > self._pool().free() - self.holdings.waiting):
+        served = self._prospects.served(queues)
+        self._prospects.mark(served, more=True)
+        if queues and (len(served) < len(queues) or len(served) > self._free()):
             self._placed()  # what this host will not begin at once another one may
         self._news = self._news or bool(queues)  # there may be a next due time, and more than one batch
 
     def _pause(self) -> float:
         now = self._clock.monotonic()
-        if self._is_full():
+        if self._settler.full:
             return LAY_LONG
-        if self._news or (any(self._more.values()) and self._demand()):
+        if self._news or (self._prospects and self._demand()):
             return 0
-        place = self._placing.next
-        ends = [self._beat] if place is None else [self._beat, place]
-        if self.holdings.waiting:
-            ends.append(now + HAND_BACK)
-        if self._asking and self.holdings.claims:
-            ends.append(self._asked_at + CANCEL_PERIOD)
-        return max(min(ends) - now, 0.0)
+        hand_back = now + HAND_BACK if self.holdings.waiting else None
+        ends = (self._beat, self._placing.next, hand_back, self._cancelling.next)
+        return max(min(end for end in ends if end is not None) - now, 0.0)
 
     def _pause_for_cancels(self, now: float) -> float:
         """While stopping nothing is claimed, but what still runs can be cancelled."""
-        if not (self._asking and self.holdings.claims):
-            return self._rhythm.heartbeat
-        return max(self._asked_at + CANCEL_PERIOD - now, 0.0)
+        look = self._cancelling.next
+        return self._rhythm.heartbeat if look is None else max(look - now, 0.0)
+
+    # -- offering ----------------------------------------------------------------------------------------------------
+
+    def offer(self, operation: NewOperation) -> Offer | None:
+        """A free slot for an operation that is being submitted in this process, if the next claim would bring just that."""
+        idle = not self._news and self._prospects.dry(operation.queue)  # nothing that is ready is passed over
+        willing = self._claiming and self._lease.trusted() and not self._doubts and not self._settler.full
+        able = operation.trigger in self._triggers and self._prospects.served([operation.queue]) and self._free() > 0
+        return self._offers.make(self._lease.host, operation) if idle and willing and able else None
+
+    def _landed_here(self, offer: Offer) -> None:
+        self._take([self._queue.claimed(offer.operation, offer.token)])
+        if self.holdings.waiting:
+            self.wake()
 
     # -- giving ------------------------------------------------------------------------------------------------------
 
@@ -341,11 +352,8 @@ class Scheduler(Service):
     # -- cancel and timeout ------------------------------------------------------------------------------------------
 
     async def _cancel_asked(self, now: float) -> None:
-        self._asking, self._asked_at = False, now
-        for operation, token in await self._queue.asked(self._lease.host):
-            claim = self.holdings.held(operation, token)
-            if claim is not None:
-                self._ask(claim, Reason.CANCEL)
+        for claim in await self._cancelling.asked(self._lease.host, now):
+            self._ask(claim, Reason.CANCEL)
 
     def expire(self, claim: Claim) -> None:
         """It runs here, and has given no sign of life for the maximum processing time."""
@@ -371,9 +379,10 @@ class Scheduler(Service):
     async def arrived(self) -> None:
         """Once claiming is stopped: wait for a claim on its way, and hand back what it brought."""
         async with self._stepping:
+            await self._offers.closed()
             self.return_backlog()
-            if self._reconcile_at < math.inf:
-                await self._reconcile()
+            if self._doubts:
+                await self._doubts.settle(self._lease.host)
 
     def forget(self) -> None:
         """Drop every claim: this host was taken over and others have them now."""
@@ -381,19 +390,11 @@ class Scheduler(Service):
         self._deadlines.clear()
         self._placing.forget()
         self._settler.clear()
-        self._reconcile_at = math.inf
+        self._doubts.forget()
+        self._offers.forget()
         self._forgotten += 1
 
-    async def _reconcile(self) -> None:
-        """A claim's answer was lost. What stands in our name but is not held here goes back, uncharged.
-
-        Looked for more than once: what the server was doing when the connection broke it may still commit.
-        """
-        standing = await self._queue.claims_of(self._lease.host)
-        unwritten = self._settler.unwritten()
-        lost = [one for one in standing if self.holdings.held(*one) is None and one not in unwritten]
-        if lost:
-            await self._queue.give_back(self._lease.host, lost)
-            emit("claim.reconciled", operations=[operation for operation, _ in lost])
-        now = self._clock.monotonic()
-        self._reconcile_at = now + self._rhythm.heartbeat if now < self._doubt_ends else math.inf
+    def _knows(self, operation: int, token: int) -> bool:
+        """Whether a claim in the name of this host is one that it holds, has judged, or has offered a slot for."""
+        held = self.holdings.held(operation, token) is not None or self._offers.cover(operation, token)
+        return held or (operation, token) in self._settler.unwritten()

@@ -16,6 +16,7 @@ from opwright.telemetry import emit, logger
 
 BATCH = 2000
 MOST_BATCHES = 20  # in one step: under load there is always more, and doubts are settled between two steps
+MOST_UNWRITTEN = 20_000  # verdicts; while more wait nothing is claimed, for the database does not take what we already have
 MOST_REMARKS = 20_000
 REFUSED = "the database refused to store how it ended"
 LOOK_AGAIN = 1.0  # seconds until a transaction that a trigger has left open is asked about again
@@ -76,6 +77,11 @@ class Settler(Service):
     def backlog(self) -> int:
         """How many verdicts and remarks wait to be written."""
         return len(self._pending) + len(self._writing) + len(self._remarks) + self._noting + len(self._unsure)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be written that nothing more is begun: a database that takes no ends gets no more work."""
+        return self.backlog > MOST_UNWRITTEN
 
     def unwritten(self) -> set[tuple[int, int]]:
         """(operation, token) of every claim on which a verdict waits to be written."""

@@ -7,7 +7,7 @@ synchronous or asynchronous connection (``store/foreign``). Everything in one pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
@@ -73,12 +73,11 @@ class Engine(Protocol):
     async def run(self, name: str, lane: Lane = Lane.CLIENT, /, **values: Any) -> Rows:
         """Run one named statement in a transaction of its own."""
 
-    async def run_ahead(self, name: str, wake: Callable[[], None] | None, /, **values: Any) -> None:
-        """The same for a submit, with its notification. Hosts may see it before it is on disk; we return when it is there.
+    def go_ahead(self) -> bool:
+        """Whether a submit may be seen before it is on disk; a flush is to follow then. Those that come soon after may not."""
 
-        ``wake``: wakes the hosts of this process, if there are any. Raises StoreUncertain also for what was committed and may not
-        be on disk.
-        """
+    async def flush(self) -> None:
+        """Return when everything that was committed before is on disk. Raises StoreUncertain."""
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction. An exception from the plan rolls it back."""

@@ -12,6 +12,8 @@ from opwright.model.operation import NewOperation, Note, OnConflict, Operation
 from opwright.model.status import OutcomeCode, Status
 from opwright.store import submits
 from opwright.store.engine import Engine, Lane, Plan, Row
+from opwright.store.here import Here
+from opwright.store.lone import submit_alone
 from opwright.store.surely import played, surely
 
 Ending = tuple[OutcomeCode, str | None, str | None]
@@ -23,36 +25,35 @@ class Operations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def submit(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None = None) -> None:
-        """Write operations without keys in one transaction, and wake who is to see them: the hosts of this process by ``wake``.
+    async def submit(self, operations: Sequence[NewOperation], here: Here | None = None) -> None:
+        """Write operations without keys in one transaction, and tell who is to see them: the hosts of this process are ``here``.
 
         Raises DuplicateRow, StoreUnavailable, StoreUncertain.
         """
-        await surely(lambda: self._write(operations, wake), lambda: self._write_again(operations, wake))
+        await surely(lambda: self._write(operations, here), lambda: self._write_again(operations, here))
 
-    async def _write(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None) -> None:
+    async def _write(self, operations: Sequence[NewOperation], here: Here | None) -> None:
         if len(operations) == 1 and operations[0].at_once:
-            (step,) = submits.submit(operations)
-            await self._engine.run_ahead(step.name, wake, **step.values)
+            await submit_alone(self._engine, operations[0], here)
             return
         if submits.is_plain(operations):
             (step,) = submits.submit(operations)  # one statement: a transaction without a round trip for its begin and its end
             await self._engine.run(step.name, **step.values)
         else:
             await played(self._engine, lambda: submits.submit(operations))
-        self._landed(wake)
+        self._landed(here)
 
-    async def _write_again(self, operations: Sequence[NewOperation], wake: Callable[[], None] | None) -> None:
+    async def _write_again(self, operations: Sequence[NewOperation], here: Here | None) -> None:
         try:
-            await self._write(operations, wake)
+            await self._write(operations, here)
         except DuplicateRow:
             if not await self._stored(operations[0].id, partial(_is_this, operations[0])):
                 raise
-            self._landed(wake)
+            self._landed(here)
 
-    def _landed(self, wake: Callable[[], None] | None) -> None:
-        if wake is not None:
-            wake()
+    def _landed(self, here: Here | None) -> None:
+        if here is not None:
+            here.wake()
         self._engine.notify()
 
     async def submit_keyed(self, operation: NewOperation, on_conflict: OnConflict) -> int:

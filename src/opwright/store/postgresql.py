@@ -185,23 +185,13 @@ class PostgresEngine:
                 raise
         return await past_conflicts(fetch)
 
-    async def run_ahead(self, name: str, wake: Callable[[], None] | None, /, **values: Any) -> None:
-        """Run a submit ahead of its flush, unless another one went a moment ago.
+    def go_ahead(self) -> bool:
+        """Whether a submit may be seen before it is on disk: unless another one went, or told others, a moment ago."""
+        return self._notifier.carry()
 
-        Hosts of this process are woken, and others told a moment later, for they would only be in the way; where there are none,
-        the commit itself tells the others.
-        """
-        ahead = self._notifier.carry()
-        await self.run(name, tell=ahead and wake is None, ahead=ahead, **values)
-        if wake is not None:
-            wake()
-        if wake is not None or not ahead:
-            self.notify()  # which rests: a call that is cancelled in its flush has told the others all the same
-        if ahead:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        for _ in range(2):  # turns of the loop until a host that was woken has sent its claim
+    async def flush(self) -> None:
+        """Have everything that was committed before on disk."""
+        for _ in range(2):  # turns of the loop until a host that was woken has sent its claim, or begun
             await asyncio.sleep(0)
         try:
             await self.run("flush")

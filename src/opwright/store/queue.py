@@ -13,6 +13,7 @@ from opwright.clock import SECOND, SystemClock
 from opwright.errors import InvalidOperation
 from opwright.model.claim import Claim, DelayReason, End, NoteKind, Postpone, Release, Verdict
 from opwright.model.ids import id_at
+from opwright.model.operation import NewOperation
 from opwright.model.options import Options
 from opwright.model.status import OutcomeCode
 from opwright.model.worker import Remark
@@ -126,6 +127,13 @@ class Queue:
         if paced := [claim.operation for claim in claims if claim.paced]:
             await self._engine.run("pace", Lane.CLAIM, rows=_encode(paced).decode())
         return claims
+
+    def claimed(self, operation: NewOperation, token: int) -> Claim:
+        """The claim that a submit has made under this token."""
+        return Claim(
+            operation.id, token, operation.trigger, operation.inputs, operation.queue, -operation.priority, 0, 0,
+            _budget(operation.id, operation.options), submitter=operation.submitter,
+        )  # fmt: skip
 
     async def settle(self, host: int, settlements: Sequence[Settlement]) -> set[int]:
         """Write verdicts, each kind in one statement; the operations for which it landed."""

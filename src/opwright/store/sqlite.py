@@ -232,11 +232,12 @@ class SqliteEngine:
         plan_values = self.values(values)
         return await self._hand_in(thread, lambda connection: run_plan(connection, self.statements, _one(name), plan_values))
 
-    async def run_ahead(self, name: str, wake: Callable[[], None] | None, /, **values: Any) -> None:
-        """Nobody sees it here before it is on disk."""
-        await self.run(name, **values)
-        if wake is not None:
-            wake()
+    def go_ahead(self) -> bool:
+        """Nobody sees anything here before it is on disk."""
+        return False
+
+    async def flush(self) -> None:
+        """Nothing to flush, as above."""
 
     async def play(self, plan: Plan[T], lane: Lane = Lane.CLIENT) -> T:
         """Run a plan in one transaction of the writer."""

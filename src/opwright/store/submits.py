@@ -28,11 +28,8 @@ def is_plain(operations: Sequence[NewOperation]) -> bool:
 
 def submit(operations: Sequence[NewOperation]) -> Plan[None]:
     """Write operations that have no key: one statement, however many, and another one if some of them are held."""
-    if len(operations) == 1 and (one := operations[0]).at_once:
-        yield call(
-            "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
-            inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
-        )  # fmt: skip
+    if len(operations) == 1 and operations[0].at_once:
+        yield submit_one(operations[0])
         return
     if isinstance(operations, Run) and (lines := operations.lines()) is not None:
         yield _submit_run(operations.first, lines)
@@ -40,6 +37,14 @@ def submit(operations: Sequence[NewOperation]) -> Plan[None]:
     yield call("submit", rows=_encode(list(operations)).decode())
     if held := [operation for operation in operations if operation.held]:
         yield call("submit_bound", rows=_encode(held).decode())
+
+
+def submit_one(one: NewOperation) -> Call:
+    """The statement for an operation that is ready at once."""
+    return call(
+        "submit_one", id=one.id, origin=one.retry_of, priority=one.priority, trigger=one.trigger, queue=one.queue,
+        inputs=one.inputs, options=one.options, submitter=one.submitter, parent=one.parent,
+    )  # fmt: skip
 
 
 def _submit_run(one: NewOperation, lines: str) -> Call:

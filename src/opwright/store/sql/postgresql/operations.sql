@@ -33,6 +33,25 @@ values (:queue, -cast(:priority as smallint), :id, 0, 0, :trigger)
 returning case when cast(:tell as boolean) then cast(pg_notify(:channel, '') as text) end,
   case when cast(:ahead as boolean) then set_config('synchronous_commit', 'off', true) end
 
+-- name: submit_claimed
+-- As `submit_one`, claimed in the same statement for a host that has a free slot for it. It is ready like any other where a claim would
+-- find nothing; a submit does not wait for the gate.
+with kept as (
+  insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
+  values (:id, {now}, :origin, :priority, :trigger, :queue, cast(:inputs as json), cast(:options as json), :submitter, :parent)),
+host as materialized (
+  select id from opwright.hosts where id = :host and state = 1
+    and pg_try_advisory_xact_lock_shared(:gate)
+    and not exists (select from opwright.queues where name = :queue and paused is not null)),
+held as (
+  insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
+  select :id, :token, id, 0, 0, false from host),
+unheld as (
+  insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+  select :queue, -cast(:priority as smallint), :id, 0, 0, :trigger where not exists (select from host))
+select exists (select from host) as claimed,
+  case when cast(:ahead as boolean) then set_config('synchronous_commit', 'off', true) end
+
 -- name: flush
 -- A commit that has something to flush, and with it all that was committed before: a message that nobody reads.
 select pg_logical_emit_message(true, 'opwright', '')

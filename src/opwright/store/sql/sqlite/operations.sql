@@ -25,6 +25,17 @@ values (:id, {now}, :origin, :priority, :trigger, :queue, :inputs, :options, :su
 insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
 values (:queue, -:priority, :id, 0, 0, :trigger)
 
+-- name: submit_claimed
+-- As `submit_one`, claimed in the same transaction for a host that has a free slot for it; ready where a claim would find nothing.
+insert into opwright.operations (id, created, retry_of, priority, trigger, queue, inputs, options, submitter, parent)
+values (:id, {now}, :origin, :priority, :trigger, :queue, :inputs, :options, :submitter, :parent);
+insert into opwright.claimed (operation, token, host, errors, deaths, ahead)
+select :id, :token, id, 0, 0, 0 from opwright.hosts where id = :host and state = 1
+  and not exists (select 1 from opwright.queues where name = :queue and paused is not null);
+insert into opwright.ready (queue, rank, operation, errors, deaths, trigger)
+select :queue, -:priority, :id, 0, 0, :trigger where not exists (select 1 from opwright.claimed where operation = :id);
+select exists (select 1 from opwright.claimed where operation = :id) as claimed
+
 -- name: submit_run
 -- Operations that are ready at once and differ in nothing but inputs and ids, which follow each other: a third of the price of
 -- `submit`. Each line becomes a text of its own: as JSON it could be too deep for SQLite's reader.
