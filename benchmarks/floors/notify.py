@@ -24,7 +24,7 @@ async def notify(bench: Bench) -> list[Figure]:
         sender, listener = await connect(url), await connect(url)
         heard = asyncio.Event()
         await listener.add_listener(CHANNEL, lambda *_: heard.set())
-        seconds = [await _round(sender, heard) for _ in range(bench.amount(100, 20))]
+        seconds = [await _round(sender, heard) for _ in range(bench.amount(200, 20))]
         await sender.close()
         await listener.close()
     return [waits("floor.postgresql.notify", seconds)]
@@ -39,7 +39,7 @@ async def pickup(bench: Bench) -> list[Figure]:
         heard = asyncio.Event()
         await listener.add_listener(CHANNEL, lambda *_: heard.set())
         claim, submit = await claimer.prepare(CLAIM), await sender.prepare(NOTIFIED)
-        pairs = [await _pick_up(submit, one, heard, claim) for one in range(bench.amount(100, 20))]
+        pairs = [await _pick_up(submit, one, heard, claim) for one in range(bench.amount(200, 20))]
         for connection in (sender, listener, claimer):
             await connection.close()
     called, returned = zip(*pairs, strict=True)

@@ -67,7 +67,7 @@ async def _figures(bench: Bench, engine: Engine, where: str, hosted: Hosted) -> 
     with bench.database(engine) as url:
         application = Application.on(url)
         async with hosted(application):
-            pairs = await _pairs(application, bench.amount(100, 20))
+            pairs = await _pairs(application, bench.amount(200, 20))
     called, returned = zip(*pairs, strict=True)
     name, floor = f"pickup.{engine}.{where}", f"floor.{engine}.pickup"
     goals = GOALS if engine == "postgresql" else ()

@@ -49,7 +49,7 @@ async def single(bench: Bench, peer: Peer) -> list[Figure]:
 
 async def pickup(bench: Bench, peer: Peer) -> list[Figure]:
     """An idle worker in another process: from the call that submits, and from its return, until the job begins."""
-    count = bench.amount(100, 20)
+    count = bench.amount(200, 20)
     async with _program(bench, peer) as program, program.working():
         await _warm(program)
         samples = await program.step("samples", count)
