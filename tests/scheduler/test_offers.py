@@ -12,7 +12,7 @@ from opwright.model.ids import new_id
 from opwright.model.operation import NewOperation
 from opwright.model.options import Options
 from opwright.model.status import Status
-from opwright.scheduler.offers import Offer
+from opwright.scheduler.offers import KEPT, Offer
 from opwright.scheduler.rhythm import Rhythm
 from opwright.store.engine import Engine
 from opwright.store.store import Store
@@ -106,6 +106,25 @@ async def test_so_many_are_offered_as_there_are_free_slots(store: Store, clock: 
     assert len(host.placed) == 1
 
 
+async def test_a_submit_that_nobody_answers_keeps_no_slot_for_long(store: Store, clock: TurnedClock) -> None:
+    """After a second the host claims for it; what lands then waits for a worker, like any other claim."""
+    beside = await idle(store, clock)
+    host = beside.host
+    new = operation()
+    offer = host.scheduler.offer(new)
+    assert offer is not None
+    with offer:
+        await host.store.operations.submit([new], Given(offer))
+        clock.turn(KEPT)
+        other = await beside.submit(operation())
+        assert host.placed == [other]
+        offer.taken = True
+    assert host.placed == [other]
+    await host.end(host.pool.placed[0])
+    await host.steps()
+    assert host.placed == [other, new.id]
+
+
 def another_trigger(host: Bench) -> NewOperation:
     return operation(trigger="elsewhere")
 
@@ -194,7 +213,7 @@ class Given:
     """Gives a submit an offer, and leaves it to the test to tell the host what became of it."""
 
     def __init__(self, offer: Offer) -> None:
-        self._offer = Offer(offer.host, offer.operation, lambda *_: None)
+        self._offer = Offer(offer.host, offer.operation, offer.until, lambda *_: None)
         self._offer.token = offer.token
 
     def wake(self) -> None: ...

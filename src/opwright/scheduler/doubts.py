@@ -10,16 +10,20 @@ from opwright.store.queue import Queue
 from opwright.telemetry import emit
 
 DOUBT = 60.0  # seconds in which a claim may still be committed whose answer was lost; the server ends a statement after 30
+Pair = tuple[int, int]
 
 
 class Doubts:
-    """Whether there may be such claims. ``period``: seconds between two looks; ``known``: whether this host knows of a claim."""
+    """Whether there may be such claims.
 
-    def __init__(self, queue: Queue, clock: Clock, period: float, known: Callable[[int, int], bool]) -> None:
+    ``period``: seconds between two looks; ``unknown``: those among some claims, (operation, token), that this host does not know.
+    """
+
+    def __init__(self, queue: Queue, clock: Clock, period: float, unknown: Callable[[list[Pair]], list[Pair]]) -> None:
         self._queue = queue
         self._clock = clock
         self._period = period
-        self._known = known
+        self._unknown = unknown
         self._next = math.inf
         self._end = 0.0
 
@@ -27,7 +31,7 @@ class Doubts:
         return self._next < math.inf
 
     def arise(self) -> None:
-        """An answer was lost: find out before the next claim."""
+        """An answer was lost."""
         self._next = self._clock.monotonic()
         self._end = self._next + DOUBT
 
@@ -41,7 +45,7 @@ class Doubts:
 
     async def settle(self, host: int) -> None:
         """Give back what is not known. More than once: what the server did when the connection broke, it may still commit."""
-        lost = [one for one in await self._queue.claims_of(host) if not self._known(*one)]
+        lost = self._unknown(await self._queue.claims_of(host))
         if lost:
             await self._queue.give_back(host, lost)
             emit("claim.reconciled", operations=[operation for operation, _ in lost])

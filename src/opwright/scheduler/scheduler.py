@@ -63,8 +63,10 @@ class Scheduler(Service):
         self._beat = 0.0
         self._cancelling = Cancelling(queue, self.holdings)
         self._claimed_at = self._lay_at = 0.0  # the last claim; when it was last judged by how long it has lain
-        self._doubts = Doubts(queue, clock, rhythm.heartbeat, self._knows)
-        self._offers = Offers(landed=self._landed_here, doubted=self._doubts.arise)
+        self._doubts = Doubts(queue, clock, rhythm.heartbeat, self._unknown)
+        self._offers = Offers(
+            clock, landed=lambda offer: self._take([queue.claimed(offer.operation, offer.token)]), doubted=self._doubt
+        )
         self._forgotten = 0  # how often every claim was dropped
         self._deadlines = Deadlines(
             lambda operation: self._pool().begun_at(operation), clock, lambda claim: self._ask(claim, Reason.TIMEOUT)
@@ -200,7 +202,7 @@ class Scheduler(Service):
 
     def _free(self) -> int:
         """How many workers nothing waits for."""
-        return self._pool().free() - self.holdings.waiting - len(self._offers)
+        return self._pool().free() - self.holdings.waiting - self._offers.kept
 
     async def _claim_ahead(self, *, dry: bool) -> None:
         size = self._look_ahead.size
@@ -215,15 +217,13 @@ class Scheduler(Service):
         await self._claim_from_queues(room, fast, ahead=True)
 
     async def _claim_from_queues(self, limit: int, triggers: list[str], *, ahead: bool) -> int:
-        got = 0
-        for queue in self._prospects.in_turn():
+        got, turns = 0, self._prospects.in_turn()
+        while got < limit and self._claiming and (queue := next(turns, None)) is not None:
             wanted = limit - got
             claims = await self._claim(queue, wanted, triggers, ahead=ahead)
             if len(claims) < wanted and not ahead:
                 self._prospects.mark([queue], more=False)
             got += len(claims)
-            if got >= limit or not self._claiming:
-                break
         return got
 
     async def _claim(self, queue: str, limit: int, triggers: list[str], *, ahead: bool) -> list[Claim]:
@@ -233,7 +233,7 @@ class Scheduler(Service):
                 host=self._lease.host, token=new_id(), queue=queue, triggers=triggers, limit=limit, ahead=ahead
             )
         except BaseException:  # also a cancellation, if this step was given up
-            self._doubts.arise()  # it may have been committed
+            self._doubt()  # it may have been committed
             raise
         if forgotten != self._forgotten:
             return []  # it was on its way when this host was taken over, and so was what it brings
@@ -280,11 +280,6 @@ class Scheduler(Service):
         willing = self._claiming and self._lease.trusted() and not self._doubts and not self._settler.full
         able = operation.trigger in self._triggers and self._prospects.served([operation.queue]) and self._free() > 0
         return self._offers.make(self._lease.host, operation) if idle and willing and able else None
-
-    def _landed_here(self, offer: Offer) -> None:
-        self._take([self._queue.claimed(offer.operation, offer.token)])
-        if self.holdings.waiting:
-            self.wake()
 
     # -- giving ------------------------------------------------------------------------------------------------------
 
@@ -394,7 +389,12 @@ class Scheduler(Service):
         self._offers.forget()
         self._forgotten += 1
 
-    def _knows(self, operation: int, token: int) -> bool:
-        """Whether a claim in the name of this host is one that it holds, has judged, or has offered a slot for."""
-        held = self.holdings.held(operation, token) is not None or self._offers.cover(operation, token)
-        return held or (operation, token) in self._settler.unwritten()
+    def _doubt(self) -> None:
+        """A claim's answer was lost: find out before the next one whether it stands."""
+        self._doubts.arise()
+        self.wake()
+
+    def _unknown(self, standing: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The claims among these that are not held here, whose ends do not wait to be written, and that no open offer covers."""
+        covered = self._settler.unwritten() | self._offers.claims()
+        return [one for one in standing if one not in covered and self.holdings.held(*one) is None]
