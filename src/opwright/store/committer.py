@@ -4,8 +4,8 @@ It is told through a pipe. Whoever writes to that lets go of Python's lock, whic
 something into a queue keeps it, so that the thread wakes up only to wait again, for a time that is costly because it is short.
 
 Rejected: the loop's executor, whose way there and back takes twice as long; the writer's thread, which may be waiting for this
-very transaction to end; a COMMIT in the loop's thread, which would hold up everything else for as long as the disk takes, and that
-may be seconds; a loop that stands still for it for a bounded time (docs/design.md).
+very transaction to end; a COMMIT in the loop's thread, which would hold up everything else for as long as the disk takes, maybe
+seconds; a loop that stands still for it for a bounded time (docs/design.md).
 """
 
 from __future__ import annotations

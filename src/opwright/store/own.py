@@ -19,6 +19,7 @@ from opwright.store.sqlite_file import patiently
 
 PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
 LET_GO = 0.003  # seconds between two blocks in which our own writer has its turn, or another host
+SHARE = 0.25  # of the time that a long block took is left to whoever else may want to write, LET_GO at most
 
 
 @asynccontextmanager
@@ -43,8 +44,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
             engine.give_back(connection)
         finally:
             ended = time.monotonic()
-            if engine.crowded or engine.writer_waits or ended - began > LET_GO:
-                engine.next_turn = ended + LET_GO  # one who looks now and then would hardly meet the gap between two long blocks
+            engine.next_turn = ended + _rest(engine, ended - began)
 
 
 @contextmanager
@@ -81,6 +81,13 @@ def is_open(connection: Any) -> bool:
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction
     return bool(connection.is_closed() or connection.is_in_transaction())
+
+
+def _rest(engine: SqliteEngine, taken: float) -> float:
+    """Seconds after a block. One who looks now and then would hardly meet the gap between two long blocks."""
+    if engine.crowded or engine.writer_waits:
+        return LET_GO
+    return min(SHARE * taken, LET_GO) if taken > LET_GO else 0.0
 
 
 async def _begun_in_turn(engine: SqliteEngine) -> LentConnection:
