@@ -47,6 +47,11 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
             engine.next_turn = ended + _rest(engine, ended - began)
 
 
+def stands_in_line(engine: Engine) -> bool:
+    """Whether a transaction may have to wait for as long as others of this process last."""
+    return not isinstance(engine, SqliteEngine) or engine.own_turn.length > 0
+
+
 @contextmanager
 def transaction_now(engine: Engine) -> Iterator[Any]:
     """The same for synchronous code. Raises ExtraMissing where PostgreSQL's driver for it is not installed."""

@@ -18,6 +18,7 @@ from opwright.errors import StoreUnavailable
 from opwright.store.committer import Committer
 from opwright.store.engine import Lane, Plan, Rows, call
 from opwright.store.lent import LentConnection
+from opwright.store.line import Line
 from opwright.store.migrations import migrations, missing
 from opwright.store.promptness import promptly
 from opwright.store.sqlite_file import connect, local_path, patiently, run_plan, translate
@@ -158,7 +159,7 @@ class SqliteEngine:
         self.busy = busy
         self.path = local_path(url)
         self.statements = load(SQLITE, schema)
-        self.own_turn = asyncio.Lock()  # transactions that triggers write in, one after the other
+        self.own_turn = Line()  # transactions that triggers write in, one after the other
         self.writer_waits = False  # for a block of a caller's to end
         self.next_turn = 0.0  # until when, by ``time.monotonic``, the next of those lets others write
         self._committer: Committer | None = None
