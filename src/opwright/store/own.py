@@ -18,8 +18,6 @@ from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import patiently
 
 PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
-LET_GO = 0.003  # seconds between two blocks in which our own writer has its turn, or another host
-SHARE = 0.25  # of the time that a long block took is left to whoever else may want to write, LET_GO at most
 
 
 @asynccontextmanager
@@ -31,7 +29,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        if (pause := engine.next_turn - time.monotonic()) > 0:
+        if (pause := engine.pauses.left()) > 0:
             await asyncio.sleep(pause)
         connection, began = await _begun_in_turn(engine), time.monotonic()
         try:
@@ -43,8 +41,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         else:
             engine.give_back(connection)
         finally:
-            ended = time.monotonic()
-            engine.next_turn = ended + _rest(engine, ended - began)
+            engine.pauses.after(began, time.monotonic(), wanted=engine.crowded or engine.writer_waits)
 
 
 def stands_in_line(engine: Engine) -> bool:
@@ -86,13 +83,6 @@ def is_open(connection: Any) -> bool:
     if isinstance(connection, sqlite3.Connection):
         return connection.in_transaction
     return bool(connection.is_closed() or connection.is_in_transaction())
-
-
-def _rest(engine: SqliteEngine, taken: float) -> float:
-    """Seconds after a block. One who looks now and then would hardly meet the gap between two long blocks."""
-    if engine.crowded or engine.writer_waits:
-        return LET_GO
-    return min(SHARE * taken, LET_GO) if taken > LET_GO else 0.0
 
 
 async def _begun_in_turn(engine: SqliteEngine) -> LentConnection:
