@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import asyncpg
 
 from benchmarks.bench import Bench
@@ -23,6 +24,7 @@ POSTGRESQL = [
     for text in (_BUSINESS, _LOG)
 ] + ["create index log_xid on log (xid)"]  # fmt: skip
 SQLITE = [text.format(identity="integer primary key autoincrement", json="text", xid="") for text in (_BUSINESS, _LOG)]
+_SETTINGS = ("pragma journal_mode = wal", "pragma synchronous = full")
 ENTRY = """insert into log (id, logged_at, origin, command, inputs, items, nested)
 values ($1, 1, 1, 'place_order', '{"customer":1,"text":"an order"}', '{}', '[]')"""
 
@@ -48,8 +50,10 @@ async def bare_postgresql(bench: Bench) -> AsyncIterator[Write]:
 
 @asynccontextmanager
 async def bare_sqlite(bench: Bench) -> AsyncIterator[Write]:
-    """One connection, which waits for the disk."""
-    with bench.database("sqlite") as url, closing(_opened(url)) as connection:
+    """One connection, which keeps the event loop waiting for the disk."""
+    with bench.database("sqlite") as url, closing(sqlite3.connect(_path(url), isolation_level=None)) as connection:
+        for statement in (*_SETTINGS, *SQLITE):
+            connection.execute(statement)
 
         async def write(number: int) -> None:
             connection.execute("begin immediate")
@@ -60,8 +64,22 @@ async def bare_sqlite(bench: Bench) -> AsyncIterator[Write]:
         yield write
 
 
-def _opened(url: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")), isolation_level=None)
-    for statement in ("pragma journal_mode = wal", "pragma synchronous = full", *SQLITE):
-        connection.execute(statement)
-    return connection
+@asynccontextmanager
+async def awaited_sqlite(bench: Bench) -> AsyncIterator[Write]:
+    """The same as an asynchronous program writes it: a thread has the connection, and the loop goes on meanwhile."""
+    with bench.database("sqlite") as url:
+        async with aiosqlite.connect(_path(url), isolation_level=None) as connection:
+            for statement in (*_SETTINGS, *SQLITE):
+                await connection.execute(statement)
+
+            async def write(number: int) -> None:
+                await connection.execute("begin immediate")
+                await connection.execute(BUSINESS, ("an order",))
+                await connection.execute(ENTRY, (number,))
+                await connection.commit()
+
+            yield write
+
+
+def _path(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.bench import Bench, Engine
 from benchmarks.figures import Figure, measure, rate
-from benchmarks.floors.command import BUSINESS, POSTGRESQL, SQLITE, Write, bare_postgresql, bare_sqlite
+from benchmarks.floors.command import BUSINESS, POSTGRESQL, SQLITE, Write, awaited_sqlite, bare_postgresql, bare_sqlite
 from benchmarks.goals import at_least
 from opwright import OperationScope, Opwright
 from opwright.store import own
@@ -43,32 +43,34 @@ async def _execute(connection: Any, statement: str, *values: str) -> None:
 @measure("command.postgresql", "floor.command.postgresql")
 async def postgresql(bench: Bench) -> list[Figure]:
     async with bare_postgresql(bench) as write:
-        return await _in_turn(bench, "postgresql", POSTGRESQL[0], write)
+        return await _in_turn(bench, "postgresql", POSTGRESQL[0], {"floor.command.postgresql": write})
 
 
-@measure("command.sqlite", "floor.command.sqlite")
+@measure("command.sqlite", "floor.command.sqlite", "floor.command.sqlite.async")
 async def sqlite(bench: Bench) -> list[Figure]:
-    async with bare_sqlite(bench) as write:
-        return await _in_turn(bench, "sqlite", SQLITE[0], write)
+    async with bare_sqlite(bench) as write, awaited_sqlite(bench) as awaited:
+        floors = {"floor.command.sqlite": write, "floor.command.sqlite.async": awaited}
+        return await _in_turn(bench, "sqlite", SQLITE[0], floors)
 
 
-async def _in_turn(bench: Bench, engine: Engine, table: str, write: Write) -> list[Figure]:
-    """A hundred bare transactions, a hundred commands, and so on: the disk is not the same in every second."""
-    blocks, floor = bench.amount(20, 2), f"floor.command.{engine}"
-    written = called = 0.0
+async def _in_turn(bench: Bench, engine: Engine, table: str, floors: dict[str, Write]) -> list[Figure]:
+    """A hundred bare transactions of each kind, a hundred commands, and so on: the disk is not the same in every second."""
+    blocks, command = bench.amount(20, 2), f"command.{engine}"
     with bench.database(engine) as url:
         ops = _orders(url)
         async with ops:
             await _make(ops, table)
             await ops.call(PlaceOrder(0))
+            writes: dict[str, Write] = {**floors, command: lambda number: ops.call(PlaceOrder(number))}
+            taken = dict.fromkeys(writes, 0.0)
             for first in range(0, blocks * BLOCK, BLOCK):
-                written += await _seconds(write, first)
-                called += await _seconds(lambda number: ops.call(PlaceOrder(number)), first)
-    count = blocks * BLOCK
-    return [
-        rate(floor, count / written),
-        rate(f"command.{engine}", count / called, floor=floor, goals=(at_least(0.6, floor),)),
-    ]
+                for name, write in writes.items():
+                    taken[name] += await _seconds(write, first)
+    reached = {name: blocks * BLOCK / seconds for name, seconds in taken.items()}
+    figures = [rate(name, reached[name]) for name in floors]
+    first_floor, *_ = floors
+    goals = tuple(at_least(0.6, name) for name in floors)
+    return [*figures, rate(command, reached[command], floor=first_floor, goals=goals)]
 
 
 async def _seconds(write: Write, first: int) -> float:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 import threading
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from opwright.model.status import OutcomeCode
 from opwright.store import own, sqlite_file
 from opwright.store.engine import Plan, call
 from opwright.store.lent import LentConnection
+from opwright.store.pauses import LET_GO
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import OLDEST, file_system, holder, local_path, translate
 from opwright.store.statements import SQLITE, Statement, _statement, load
@@ -102,6 +104,11 @@ async def test_letting_go_costs_each_follower_the_same_however_many_there_are(st
 def test_without_a_lock_nobody_is_named(sqlite_path: Path) -> None:
     """Where nobody can be found the error stays vague rather than wrong."""
     assert holder(sqlite_path) == "another connection"
+
+
+def log_size(path: Path) -> int:
+    """Bytes of the write-ahead log."""
+    return Path(f"{path}-wal").stat().st_size
 
 
 def open_files() -> list[str]:
@@ -323,6 +330,27 @@ async def test_the_event_loop_goes_on_while_a_block_commits(store: Store, monkey
     assert await query(store, "select count(*) from notes") == [(0,)]
 
 
+async def test_a_block_leaves_the_file_to_another_host(store: Store) -> None:
+    """However short it was."""
+    assert isinstance(store.engine, SqliteEngine)
+    store.engine.crowded = True
+    async with own.transaction(store.engine):
+        pass
+    ended = time.monotonic()
+    async with own.transaction(store.engine):
+        assert time.monotonic() - ended >= 0.5 * LET_GO
+    assert store.engine.pauses.until > ended + LET_GO
+
+
+async def test_the_log_of_blocks_stays_small(store: Store, sqlite_path: Path) -> None:
+    """A file that grows is slower to flush."""
+    for number in range(40):
+        async with own.transaction(store.engine) as connection:
+            connection.execute("create table if not exists pictures (number integer primary key, picture blob)")
+            connection.execute("insert into pictures values (?, zeroblob(120000))", (number,))
+    assert log_size(sqlite_path) < 1100 * 4096
+
+
 async def test_a_block_whose_commit_fails_says_why_and_leaves_nothing(store: Store) -> None:
     """Also to the next block."""
 
@@ -354,9 +382,12 @@ async def test_a_block_commits_though_the_store_is_closed_meanwhile(sqlite_path:
 
 @pytest.mark.fault("F74")
 async def test_files_are_not_left_open(sqlite_path: Path, clock: TurnedClock) -> None:
-    """A closed store holds no descriptor of its file."""
+    """A closed store holds no descriptor of its file, nor of anything else."""
+    before = open_files()
     store = Store(engine_for(f"sqlite:///{sqlite_path}", clock))
     await store.open()
     await submit(store)
+    async with own.transaction(store.engine) as connection:
+        connection.execute("create table notes (text text)")
     await store.close()
-    assert [file for file in open_files() if str(sqlite_path) in file] == []
+    assert sorted(set(open_files()) - set(before)) == []

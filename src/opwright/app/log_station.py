@@ -134,9 +134,10 @@ class LogStation:
     async def _listen(self) -> Store:
         """Have a watcher of the database that the application works on now; a test may have moved it."""
         store = await self._client.store()
-        async with self._turn:  # one that is not started yet tells nobody anything
-            if self._heard is not store and not self._over:
-                await self._change_to(store)
+        if self._heard is not store or self._turn.locked():
+            async with self._turn:  # one that is not started yet tells nobody anything
+                if self._heard is not store and not self._over:
+                    await self._change_to(store)
         return store
 
     async def _change_to(self, store: Store) -> None:

@@ -50,6 +50,7 @@ class DbOperationScope(OperationScope):
         self._events = Events(client, context.commander.trigger_of, self._check)
         self._transaction: DbTransaction | None = None
         self._source: object = None
+        self._store: Store | None = None
         self._turn = asyncio.Lock()  # nested commands may run at the same time, and a connection does one thing at a time
         self._limit: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -67,8 +68,8 @@ class DbOperationScope(OperationScope):
         The first call begins the transaction. On SQLite nobody else can write from then on. Raises InvalidOperation where the
         scope is decided or has a session, ScopeExpired, StoreError.
         """
-        store = await self._client.store()
-        return await self.begin(None, lambda: EngineTransaction(store.engine))
+        engine = (await self._opened()).engine
+        return await self.begin(None, lambda: EngineTransaction(engine))
 
     async def begin(self, source: object, make: Callable[[], DbTransaction]) -> Any:
         """The connection of the transaction that ``make`` gives; the one that has begun, if that is from the same ``source``."""
@@ -77,7 +78,7 @@ class DbOperationScope(OperationScope):
 
     async def play(self, plan: Plan[T]) -> T:
         """Run a plan in the transaction, which begins with it if it has not begun; all of the plan, or nothing."""
-        engine = (await self._client.store()).engine
+        engine = (await self._opened()).engine
         async with self._turn:
             transaction = self._transaction or await self._begun(None, lambda: EngineTransaction(engine))
             return await recognise(transaction.connection, engine).play_async(plan)
@@ -88,12 +89,18 @@ class DbOperationScope(OperationScope):
             transaction = make()
             await transaction.begin()
             self._transaction, self._source = transaction, source
-            self._set_limit((await self._client.store()).engine)
+            self._set_limit((await self._opened()).engine)
         elif self._source is not source:
             raise InvalidOperation(
                 "the operation scope has a transaction on another connection: it is one transaction", field="scope"
             )
         return self._transaction
+
+    async def _opened(self) -> Store:
+        """Where its transaction is."""
+        if self._store is None:
+            self._store = await self._client.store()
+        return self._store
 
     def _check(self) -> None:
         if self.expiry is not None:
@@ -132,7 +139,7 @@ class DbOperationScope(OperationScope):
 
     async def _commit(self) -> None:
         self._check()
-        store, entry = await self._client.store(), self.make_entry()
+        store, entry = await self._opened(), self.make_entry()
 
         async def land() -> bool:
             async with self._turn:

@@ -36,11 +36,13 @@ class EngineTransaction:
     connection: Any
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._block = own.transaction(engine)
 
     async def begin(self) -> None:
+        limit = PATIENCE if own.stands_in_line(self._engine) else None  # no timer is set up for nothing
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(limit):
                 self.connection = await self._block.__aenter__()
         except TimeoutError as error:
             raise StoreBusy(

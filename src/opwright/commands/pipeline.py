@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opwright.commands.completion import Completion
@@ -95,18 +96,13 @@ class Pipeline:
     async def _from(self, context: CommandContext, position: int) -> Any:
         context.result, context.error = None, None  # an earlier run of the rest may have left its own
         try:
-            context.result = await self._called(context, position)
+            if position == len(self.filters):
+                context.result = await self.handler.handle(context)
+            else:
+                call_next = partial(self._from, context, position + 1)
+                context.result = await self.filters[position].function(context.command, context, call_next)
         except Exception as error:
             context.error = error
             raise
         context.error = None
         return context.result
-
-    def _called(self, context: CommandContext, position: int) -> Awaitable[Any]:
-        if position == len(self.filters):
-            return self.handler.handle(context)
-
-        def call_next() -> Awaitable[Any]:
-            return self._from(context, position + 1)
-
-        return self.filters[position].function(context.command, context, call_next)

@@ -120,6 +120,8 @@ class ScopeProvider(ABC):
             return await call_next()
         context.operation.providers.append(self)
         try:
+            if isinstance(command, Completion):  # for which no scope is opened
+                return await call_next()
             return await self._in_scope(context, call_next)
         finally:
             context.operation.providers.pop()

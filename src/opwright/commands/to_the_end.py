@@ -45,6 +45,7 @@ class Ending:
         self.is_alone = False
         self.has_begun = False
         self._task: asyncio.Task[None] | None = None
+        self._context: Context | None = None  # of that work, in which nothing stays behind
         self._is_kept = False  # from being cancelled
         self._is_cancelled = False
 
@@ -55,7 +56,9 @@ class Ending:
             return
         self._is_kept = True
         try:
-            await _within(clean_context(), work)
+            if self._context is None:
+                self._context = clean_context()
+            await _within(self._context, work)
         except Exception:
             self._release()
             raise

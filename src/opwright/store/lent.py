@@ -13,6 +13,8 @@ _LASTING = {
     sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_CREATE_TEMP_TABLE,
     sqlite3.SQLITE_CREATE_TEMP_VIEW, sqlite3.SQLITE_CREATE_TEMP_TRIGGER, sqlite3.SQLITE_CREATE_TEMP_INDEX,
 }  # fmt: skip
+# SQLite's own default. A file system takes longer to flush a log that grows, and a block has few pages: it would grow for long.
+LOG_PAGES = 1000
 
 
 def _lasting(name: str) -> Any:
@@ -40,7 +42,7 @@ class LentConnection(sqlite3.Connection):
     @classmethod
     def to(cls, path: Path) -> Self:
         """A new connection. Raises StoreUnavailable, ConfigurationError."""
-        connection = connect_as(cls, path, writes=False)
+        connection = connect_as(cls, path, writes=False, log_pages=LOG_PAGES)
         sqlite3.Connection.set_authorizer(connection, connection.notice)
         return connection
 

@@ -18,7 +18,6 @@ from opwright.store.sqlite import SqliteEngine
 from opwright.store.sqlite_file import patiently
 
 PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
-LET_GO = 0.003  # seconds between two blocks in which our own writer has its turn, or another host
 
 
 @asynccontextmanager
@@ -30,7 +29,7 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         return
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
-        if (pause := engine.next_turn - time.monotonic()) > 0:
+        if (pause := engine.pauses.left()) > 0:
             await asyncio.sleep(pause)
         connection, began = await _begun_in_turn(engine), time.monotonic()
         try:
@@ -42,9 +41,12 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
         else:
             engine.give_back(connection)
         finally:
-            ended = time.monotonic()
-            if engine.crowded or engine.writer_waits or ended - began > LET_GO:
-                engine.next_turn = ended + LET_GO  # one who looks now and then would hardly meet the gap between two long blocks
+            engine.pauses.after(began, time.monotonic(), wanted=engine.crowded or engine.writer_waits)
+
+
+def stands_in_line(engine: Engine) -> bool:
+    """Whether a transaction may have to wait for as long as others of this process last."""
+    return not isinstance(engine, SqliteEngine) or engine.own_turn.length > 0
 
 
 @contextmanager

@@ -18,7 +18,9 @@ from opwright.errors import StoreUnavailable
 from opwright.store.committer import Committer
 from opwright.store.engine import Lane, Plan, Rows, call
 from opwright.store.lent import LentConnection
+from opwright.store.line import Line
 from opwright.store.migrations import migrations, missing
+from opwright.store.pauses import Pauses
 from opwright.store.promptness import promptly
 from opwright.store.sqlite_file import connect, local_path, patiently, run_plan, translate
 from opwright.store.statements import SQLITE, load
@@ -158,9 +160,9 @@ class SqliteEngine:
         self.busy = busy
         self.path = local_path(url)
         self.statements = load(SQLITE, schema)
-        self.own_turn = asyncio.Lock()  # transactions that triggers write in, one after the other
+        self.own_turn = Line()  # transactions that triggers write in, one after the other
         self.writer_waits = False  # for a block of a caller's to end
-        self.next_turn = 0.0  # until when, by ``time.monotonic``, the next of those lets others write
+        self.pauses = Pauses()  # between those
         self._committer: Committer | None = None
         self._spare: LentConnection | None = None
         self.crowded = False  # another host is registered: let go between turns

@@ -17,6 +17,7 @@ from opwright.store.statements import Statement
 
 OLDEST = (3, 37, 0)  # STRICT tables
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
+LOG_PAGES = 4000  # a turn of the writer has hundreds
 WRITE_LOCK_BYTE = 120  # of the -shm file: the WAL write lock
 
 # What a batch names and what a claim picks stand here between two statements of one block: SQLite has no
@@ -61,11 +62,11 @@ Kind = TypeVar("Kind", bound=sqlite3.Connection)
 
 def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     """A connection set up for Opwright, in autocommit mode: transactions are ours to begin."""
-    return connect_as(sqlite3.Connection, path, writes=writes)
+    return connect_as(sqlite3.Connection, path, writes=writes, log_pages=LOG_PAGES)
 
 
-def connect_as(kind: type[Kind], path: Path, *, writes: bool) -> Kind:
-    """The same, as an object of a class of one's own."""
+def connect_as(kind: type[Kind], path: Path, *, writes: bool, log_pages: int) -> Kind:
+    """The same, as an object of a class of one's own; a commit that finds so many pages in the log carries them over."""
     if sqlite3.sqlite_version_info < OLDEST:
         raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
     try:
@@ -76,7 +77,7 @@ def connect_as(kind: type[Kind], path: Path, *, writes: bool) -> Kind:
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{path}: {error}") from error
     connection.row_factory = sqlite3.Row
-    for pragma in ("synchronous = full", "wal_autocheckpoint = 4000", "cache_size = -65536", "temp_store = memory"):
+    for pragma in ("synchronous = full", f"wal_autocheckpoint = {log_pages}", "cache_size = -65536", "temp_store = memory"):
         connection.execute(f"pragma {pragma}")
     if writes:
         connection.executescript(_WORKING_TABLES)

@@ -248,6 +248,24 @@ async def test_scopes_that_wait_for_each_others_connections_end_with_the_reason(
     assert len(await users(ops)) == 2 - len(errors)
 
 
+@sqlite
+async def test_a_scope_that_waits_for_the_one_around_it_ends_with_the_reason(
+    ops: Opwright, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one can write, and who waits for it is told in time."""
+    monkeypatch.setattr("opwright.commands.db_transaction.PATIENCE", 0.2)
+    adding(ops, retries=0)
+
+    @ops.command(retries=0)
+    async def other(command: Other, scope: OperationScope) -> None:
+        await insert(await scope.connection(), "outer")
+        await ops.call(AddUser("ann"), isolated=True)
+
+    with pytest.raises(StoreBusy, match="isolated commands, which need one each"):
+        await ops.call(Other())
+    assert await users(ops) == []
+
+
 async def test_a_transient_scope_has_no_connection(ops: Opwright) -> None:
     @ops.command(durable=False)
     async def other(command: Other, scope: OperationScope) -> None:
