@@ -28,6 +28,17 @@ async def test_a_call_gives_the_result_and_raises_the_error_of_the_handler(ops: 
         await ops.call(Divide(6, 0))
 
 
+async def test_a_command_is_no_function_and_says_how_it_is_called(ops: Opwright) -> None:
+    """Its pipeline would be left out."""
+
+    @ops.command
+    async def divide(command: Divide) -> int:
+        return command.dividend // command.divisor
+
+    with pytest.raises(InvalidOperation, match=r"^divide is a command: `await ops\.call\(Divide\(…\)\)` calls it"):
+        divide(Divide(6, 3))  # type: ignore[operator]
+
+
 async def test_a_run_gives_the_finished_context_and_never_raises(ops: Opwright) -> None:
     divider(ops)
     good, bad = await ops.run(Divide(6, 3)), await ops.run(Divide(6, 0))
