@@ -92,7 +92,7 @@ class OperationScope(ABC):
                 if inspect.isawaitable(answer):
                     await answer
             except Exception:  # noqa: BLE001 - the effects are committed, or undone, already
-                end = "committed" if self.is_committed else "rolled back"
+                end = "in doubt" if self.in_doubt else "committed" if self.is_committed else "rolled back"
                 logger.exception("what waits for the end of %s (operation %d, %s) failed", self._command, self.id, end)
 
 
