@@ -72,8 +72,7 @@ async def test_a_watcher_that_cannot_start_is_told_of_and_the_log_is_read_all_th
             await here.ops.caught_up(await there.sell("cup", 5))
         assert await here.read() == [5, 20, 25]
         await here.sell("cup", 6)
-    assert lines(caplog, "ERROR") == [
-        "Unable: the folder cannot be written to; until it is started again this process and the others find each other's commits by polling"
-    ]
+    polling = "until it is started again this process and the others find each other's commits by polling"
+    assert lines(caplog, "ERROR") == [f"Unable: the folder cannot be written to; {polling}"]
     assert [record for record in caplog.records if record.exc_info] == []
     assert [fields for name, fields in events if name == "service.failed"] == []
