@@ -85,9 +85,13 @@ class Inputs:
             return [dict(zip(self._names, one, strict=True)) for one in items]  # type: ignore[call-overload]
         return [self._bound(*_arguments(one)) for one in items]
 
+    def encode_one(self, item: object) -> str:
+        """The same for one call. Raises InvalidOperation."""
+        return self.encode(*_arguments(item))
+
     def _item(self, number: int, one: object) -> str:
         try:
-            return self.encode(*_arguments(one))
+            return self.encode_one(one)
         except InvalidOperation as error:
             raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
 
@@ -336,9 +340,7 @@ def _decoder(trigger: str, kind: Any) -> msgspec.json.Decoder[Any]:
         _refuse_foreign(msgspec.inspect.type_info(kind))
         return msgspec.json.Decoder(kind)
     except TypeError as error:
-        raise ConfigurationError(
-            f"{trigger}: {error}; its inputs and result travel as JSON, so use types that msgspec knows"
-        ) from error
+        raise ConfigurationError(f"{trigger}: {error}; what travels is JSON, so use types that msgspec knows") from error
 
 
 def _refuse_foreign(info: Any) -> None:
