@@ -33,6 +33,7 @@ def watcher(ops: Opwright) -> DbLogWatcher:
         (SQLITE, "auto", FileSystemDbLogWatcher),
         (POSTGRES, REDIS, RedisDbLogWatcher),
         (SQLITE, "rediss://host", RedisDbLogWatcher),
+        (POSTGRES, "unix:///run/redis.sock", RedisDbLogWatcher),
         (POSTGRES, "file:/somewhere", FileSystemDbLogWatcher),
         (POSTGRES, "file:///somewhere", FileSystemDbLogWatcher),
         (POSTGRES, "none", NoDbLogWatcher),

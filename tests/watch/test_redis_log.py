@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,14 @@ async def test_a_server_that_cannot_be_reached_is_told_by_its_place(
     assert told[0].startswith(f"redis log watcher: {said}")
     assert told[0].endswith("): does it run, and is its address right?; trying again")
     assert told[1].startswith(f"redis log watcher: other processes are not told of commits and find them by polling: {said}")
+
+
+async def test_a_server_is_reached_by_its_socket(tmp_path: Path) -> None:
+    """Where it listens on no port, or on both."""
+    with running_redis("--unixsocket", f"{tmp_path}/redis.sock") as server:
+        here, there = [Process(RedisDbLogWatcher(lambda: 7, url)) for url in (server.url, f"unix://{tmp_path}/redis.sock")]
+        await asyncio.gather(here.start(), there.start())
+        await asyncio.gather(here.watcher.stop(), there.watcher.stop())
 
 
 async def test_a_wrong_password_is_refused_at_the_start() -> None:

@@ -44,7 +44,7 @@ def _named(wanted: str) -> Making:
     kind, _, rest = wanted.partition(":")
     if wanted == "none":
         return NoDbLogWatcher
-    if kind in ("redis", "rediss"):
+    if kind in ("redis", "rediss", "unix"):
         return partial(RedisDbLogWatcher, url=wanted)
     if kind == "file":
         return partial(FileSystemDbLogWatcher, folder=_folder(rest.removeprefix("//")))
