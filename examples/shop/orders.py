@@ -59,7 +59,9 @@ async def place_order(order: PlaceOrder, scope: OperationScope) -> int:
     product = await session.get(Product, order.product, with_for_update=True)
     if product is None:
         raise Refused(f"there is no {order.product}")
-    if not 0 < order.pieces <= product.stock:
+    if order.pieces < 1:
+        raise Refused("an order is of one piece at least")
+    if order.pieces > product.stock:
         raise Refused(f"there are {product.stock} of {product.name}, not {order.pieces}")
     product.stock -= order.pieces
     placed = Order(product=product.name, pieces=order.pieces)

@@ -33,6 +33,16 @@ def listen(listener: Listener) -> Callable[[], None]:
     return lambda: _listeners.remove(listener)
 
 
+def in_a_line(error: Exception) -> str:
+    """An error for a line of the log; of a group, those that it is made of."""
+    return ", ".join(map(in_a_line, error.exceptions)) if isinstance(error, ExceptionGroup) else repr(error)
+
+
+def without_the_way(error: Exception) -> Exception:
+    """An error for the log: a group says where its parts were raised, and no longer by which way it came here."""
+    return error.with_traceback(None) if isinstance(error, ExceptionGroup) else error
+
+
 @contextmanager
 def recorded() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """Collect the events of a block, in order."""

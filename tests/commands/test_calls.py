@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from opentelemetry import context as tracing
 
-from opwright import CommandContext, InvalidOperation, ItemMissing, OperationScope, Opwright
+from opwright import CommandContext, InvalidOperation, ItemMissing, OperationScope, Opwright, UnknownCommand
 from tests.commands.kit import Divide, Note, PlaceOrder, Sum
 
 ambient: ContextVar[str] = ContextVar("ambient", default="none")
@@ -26,6 +26,35 @@ async def test_a_call_gives_the_result_and_raises_the_error_of_the_handler(ops: 
     assert await ops.call(Divide(6, 3)) == 2
     with pytest.raises(ZeroDivisionError):
         await ops.call(Divide(6, 0))
+
+
+async def test_a_command_is_no_function_and_says_how_it_is_called(ops: Opwright) -> None:
+    """Its pipeline would be left out."""
+
+    @ops.command
+    async def divide(command: Divide) -> int:
+        return command.dividend // command.divisor
+
+    with pytest.raises(InvalidOperation, match=r"^divide is a command: `await ops\.call\(Divide\(…\)\)` calls it"):
+        divide(Divide(6, 3))  # type: ignore[operator]
+
+
+async def test_what_handles_is_no_command(ops: Opwright) -> None:
+    """Nor is its type, nor a trigger; the error says what to do."""
+
+    @ops.command
+    async def divide(command: Divide) -> None: ...
+
+    @ops.operation
+    def send() -> None: ...
+
+    for wrong, told in (
+        (divide, "a handler is none: call a value of the type that it handles"),
+        (send, "a trigger is none: submit it"),
+        (Divide, "a class is none, a value of it is"),
+    ):
+        with pytest.raises(UnknownCommand, match=f"^command: {told}; types with a handler: Divide$"):
+            await ops.call(wrong)
 
 
 async def test_a_run_gives_the_finished_context_and_never_raises(ops: Opwright) -> None:

@@ -62,6 +62,8 @@ async def test_a_page_on_each_host_shows_what_is_ordered_on_the_other(tmp_path: 
         async with httpx.AsyncClient(base_url=first, timeout=20) as web:
             assert 'new EventSource("/events")' in (await web.get("/")).text
             assert (await web.post("/orders", json={"product": "hat", "pieces": 1})).status_code == 409
+            nothing = await web.post("/orders", json={"product": "cup", "pieces": 0})
+            assert (nothing.status_code, nothing.json()["detail"]) == (409, "an order is of one piece at least")
         servers = descendants(shop.pid)
         assert len(servers) == 2
         shop.send_signal(signal.SIGINT)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import statistics
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 
-from opwright import LogEntry
+from opwright import Handle, LogEntry
 from opwright.model.ids import new_id
 from opwright.store.log import append
 from tests.kit.diary import FOLDER, Diary
@@ -25,6 +27,7 @@ from tests.servers import OwnServer, own_postgres
 
 HOSTS = ("one", "two")
 SUM = 2 * PRICES  # of all values, at a price of 1: each price counts in its shelf, too
+SOON, POLLED = 0.5, 5.0  # seconds from a commit until another host has invalidated: woken by a watcher, and without one
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +86,42 @@ async def command(market: Market, product: int, price: int) -> int:
     return await handle.result(20)
 
 
+async def write(market: Market, program: asyncpg.Connection, product: int, price: int) -> int:
+    """What a command of another program would write, which tells nobody; its id."""
+    engine = (await market.ops.client.store()).engine
+    part = engine.statements["log"].parts[0]
+    (step,) = append(LogEntry(new_id(), 77, 1, "set_price", f'{{"product":{product},"price":{price}}}'))
+    await program.execute("update prices set price = $1 where product = $2", price, product)
+    await program.fetch(part.sql, *part.arguments(engine.values(step.values)))
+    return int(step.values["id"])
+
+
+async def apart(market: Market, product: int, price: int) -> None:
+    """The same, committed."""
+    program = await asyncpg.connect(market.url)
+    async with program.transaction():
+        await write(market, program, product, price)
+    await program.close()
+
+
 async def read(market: Market, after: int = 0) -> list[tuple[int, dict[str, int]]]:
     """What each host reads, and which bodies ran for that."""
     handles = [await market.read.options(queue=name).submit(after) for name in HOSTS]
     return [await handle.result(30) for handle in handles]
+
+
+async def watched(market: Market, product: int) -> list[Handle[float]]:
+    """On each host somebody waits until a price is invalidated: the results are the moments of that."""
+    handles = [await market.watch.options(queue=name).submit(product, f"{name}-{product}") for name in HOSTS]
+    for name in HOSTS:
+        await Diary.found().wait("watches", f"{name}-{product}")
+    return handles
+
+
+async def delays(market: Market, watching: list[Handle[float]]) -> list[float]:
+    """Seconds from the latest command until each host has invalidated what it concerns, though nobody asked it to look."""
+    logged = float(await Tables(market.url).value("select max(logged_at) / 1e6 from opwright.operation_log"))
+    return [await handle.result(20) - logged for handle in watching]
 
 
 def concerned(product: int) -> dict[str, int]:
@@ -121,25 +156,19 @@ async def test_other_hosts_follow_by_themselves(market: Market, tmp_path: Path, 
 
     The commands run in a worker process. Afterwards exactly the values concerned run again, on both.
     """
-    diary, rounds, most = Diary(tmp_path), 1 if watcher == "none" else SHELF, 5.0 if watcher == "none" else 0.5
-    delays = []
+    rounds, most = (1, POLLED) if watcher == "none" else (SHELF, SOON)
+    took = []
     with hosts(database_url, tmp_path, watcher):
         await read(market)
-        for number in range(rounds):
-            names = [f"{name}-{number}" for name in HOSTS]
-            watching = [
-                await market.watch.options(queue=host).submit(number, name) for host, name in zip(HOSTS, names, strict=True)
-            ]
-            for name in names:
-                await diary.wait("watches", name)
-            await command(market, number, 2)
-            ended = await Tables(database_url).value("select max(logged_at) / 1e6 from opwright.operation_log")
-            delays += [await handle.result(10) - float(ended) for handle in watching]
-        again = {f"price {number}": 1 for number in range(rounds)} | {"shelf 0": 1}
+        for product in range(rounds):
+            watching = await watched(market, product)
+            await command(market, product, 2)
+            took += await delays(market, watching)
+        again = {f"price {product}": 1 for product in range(rounds)} | {"shelf 0": 1}
         assert [runs for _, runs in await read(market)] == [again] * 2
-    assert max(delays) < most, delays
+    assert max(took) < most, took
     kind = watcher.partition(":")[0]
-    print(f"{kind}: median {statistics.median(delays) * 1000:.1f} ms, longest {max(delays) * 1000:.1f} ms")  # noqa: T201
+    print(f"{kind}: median {statistics.median(took) * 1000:.1f} ms, longest {max(took) * 1000:.1f} ms")  # noqa: T201
 
 
 @pytest.mark.fault("F60")
@@ -147,19 +176,14 @@ async def test_what_is_committed_later_with_an_earlier_position_is_not_missed(
     market: Market, tmp_path: Path, database_url: str
 ) -> None:
     """Another program holds its transaction open while a later command is committed and read; then it commits."""
-    engine = (await market.ops.client.store()).engine
-    part = engine.statements["log"].parts[0]
-    inputs = '{"product":9,"price":4}'
-    (step,) = append(LogEntry(new_id(), 77, 1, "set_price", inputs))
     with hosts(database_url, tmp_path):
         await read(market)
         program = await asyncpg.connect(database_url)
         async with program.transaction():
-            await program.execute("update prices set price = 4 where product = 9")
-            await program.fetch(part.sql, *part.arguments(engine.values(step.values)))
+            operation = await write(market, program, 9, 4)
             assert [runs for _, runs in await read(market, await command(market, 7, 3))] == [concerned(7)] * 2
         await program.close()
-        assert [runs for _, runs in await read(market, step.values["id"])] == [concerned(9)] * 2
+        assert [runs for _, runs in await read(market, operation)] == [concerned(9)] * 2
         assert [runs for _, runs in await read(market)] == [{}] * 2
 
 
@@ -179,6 +203,15 @@ async def test_a_host_that_caches_nothing_reads_nothing(market: Market, tmp_path
         await command(market, 7, 3)
         await host.event("operation.completed")  # a moment after the end of the operation, which is its commit
         assert host.events("log.followed") == host.events("log.read") == []
+
+
+async def check_alone(market: Market, product: int) -> None:
+    """The same when nobody asks a host to look: its watcher wakes it."""
+    await read(market)
+    watching = await watched(market, product)
+    await command(market, product, 1000 + product)
+    assert max(await delays(market, watching)) < SOON
+    assert [runs for _, runs in await read(market)] == [concerned(product)] * 2
 
 
 def listening(host: HostProcess) -> int:
@@ -205,31 +238,59 @@ async def cut(watcher: str, url: str) -> None:
 async def test_a_listener_whose_connection_was_killed_is_woken_again(
     market: Market, tmp_path: Path, database_url: str, watcher: str
 ) -> None:
-    """What was sent meanwhile is read as soon as it listens again, and nothing is computed anew for that."""
+    """What nobody told it of meanwhile is read as soon as it listens again, and nothing is computed anew for that."""
     with hosts(database_url, tmp_path, watcher) as (one, two, _):
         await read(market)
         await eventually(lambda: listening(one) == listening(two) == 1)
+        watching = await watched(market, 7)
+        await apart(market, 7, 3)
         await cut(watcher, database_url)
-        operation = await command(market, 7, 3)
         await eventually(lambda: listening(one) == listening(two) == 2)
-        assert [runs for _, runs in await read(market, operation)] == [concerned(7)] * 2
-        await check(market, 8)
+        again = time.time()
+        assert max([await handle.result(20) for handle in watching]) < again + SOON
+        assert [runs for _, runs in await read(market)] == [concerned(7)] * 2
+        await check_alone(market, 8)
+
+
+async def knock(watcher: str) -> None:
+    """Wake who listens, though nothing was committed; where the database would carry the message, they look of themselves."""
+    kind, _, place = watcher.partition(":")
+    if kind == "redis":
+        client = redis.asyncio.Redis.from_url(watcher)
+        await client.publish("opwright_log", "7")
+        await client.aclose()
+    elif kind == "file":
+        await asyncio.to_thread(Path(place, "opwright-7").touch)
+
+
+def in_vain(host: HostProcess) -> bool:
+    """Whether it has tried to read the log, and could not."""
+    return "DbOperationLogReader" in [one.fields["service"] for one in host.events("service.failed")]
 
 
 @pytest.mark.fault("F28", "F63")
+@pytest.mark.parametrize("watcher", ["auto", "redis", "file", "none"], indirect=True)
 async def test_a_restart_of_the_database_loses_no_invalidation(
-    market: Market, tmp_path: Path, database_url: str, server: OwnServer
+    market: Market, tmp_path: Path, database_url: str, server: OwnServer, watcher: str
 ) -> None:
-    """It is one line for each host when it goes and one when it is back; what was cached stays."""
-    with hosts(database_url, tmp_path) as processes:
+    """What was cached stays, and a watcher wakes as before. A host has one line for its end, and one for its return."""
+    with hosts(database_url, tmp_path, watcher) as (one, two, _):
         await read(market)
-        server.restart("immediate")
-        operation = await command(market, 7, 3)
-        assert [runs for _, runs in await read(market, operation)] == [concerned(7)] * 2
-        await check(market, 8)
-        caching = processes[:2]
-        await eventually(lambda: all(len(one.events("outage.ended")) == len(one.events("outage.began")) for one in caching), 20)
-        for host in caching:
-            assert [line for line in host.log().splitlines() if " ERROR " in line] == []
-            assert len([line for line in host.log().splitlines() if " WARNING " in line]) == len(host.events("outage.began"))
-            assert len(host.events("outage.began")) == 1
+        await eventually(lambda: listening(one) == listening(two) == (watcher != "none"))
+        watching = await watched(market, 7)
+        await apart(market, 7, 3)
+        server.stop("immediate")
+        await knock(watcher)
+        await eventually(lambda: in_vain(one) and in_vain(two))
+        server.start()
+        back = time.time()
+        assert max([await handle.result(20) for handle in watching]) < back + POLLED
+        assert [runs for _, runs in await read(market)] == [concerned(7)] * 2
+        if watcher == "auto":
+            await eventually(lambda: listening(one) == listening(two) == 2)
+        if watcher != "none":
+            await check_alone(market, 8)
+        await eventually(lambda: all(len(host.events("outage.ended")) == 1 for host in (one, two)))
+        for host in (one, two):
+            lines = [line for line in host.log().splitlines() if " WARNING " in line or " ERROR " in line]
+            assert len(lines) == len(host.events("outage.began")) == 1, lines

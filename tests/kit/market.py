@@ -38,6 +38,7 @@ class Market:
     module = "tests.kit.marketer"
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.ops = ops = Opwright(url)
         ops.found_at(Target(self.module, None, "ops", tuple(sys.path)))
 

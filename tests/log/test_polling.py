@@ -8,8 +8,9 @@ import time
 import pytest
 
 from opwright import ConfigurationError, NoDbLogWatcher
+from opwright.telemetry import recorded
 from tests.kit.waiting import eventually
-from tests.log.kit import Shop, follows
+from tests.log.kit import Shop, follows, lines
 
 LONGEST = 5.0  # the seed's polling period
 
@@ -57,15 +58,21 @@ class Unable(NoDbLogWatcher):
         raise ConfigurationError("the folder cannot be written to")
 
 
+@pytest.mark.parametrize("first", ["read", "commit"])
 async def test_a_watcher_that_cannot_start_is_told_of_and_the_log_is_read_all_the_same(
-    database_url: str, prices: dict[str, int], caplog: pytest.LogCaptureFixture
+    database_url: str, prices: dict[str, int], caplog: pytest.LogCaptureFixture, first: str
 ) -> None:
-    """By polling."""
+    """By polling. It is one line, whether a reader or a commit comes first, and no step and no command has failed."""
     here, there = Shop(database_url, prices, log_watcher=Unable), Shop(database_url, prices)
     async with here.ops, there.ops:
-        await here.read()
-        await here.ops.caught_up(await there.sell("cup", 5))
+        if first == "commit":
+            await here.sell("cup", 4)
+        with recorded() as events:
+            await here.read()
+            await here.ops.caught_up(await there.sell("cup", 5))
         assert await here.read() == [5, 20, 25]
-    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
-    assert record.exc_info is not None
-    assert "the folder cannot be written to" in str(record.exc_info[1])
+        await here.sell("cup", 6)
+    polling = "until it is started again this process and the others find each other's commits by polling"
+    assert lines(caplog, "ERROR") == [f"Unable: the folder cannot be written to; {polling}"]
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert [fields for name, fields in events if name == "service.failed"] == []

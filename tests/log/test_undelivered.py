@@ -14,6 +14,7 @@ from tests.kit.tables import Tables
 from tests.log.kit import Shop, lines, stepped
 
 BAD, GOOD = "pot", "cup"
+CANNOT = RuntimeError("it cannot be invalidated")
 
 
 async def test_an_entry_that_fails_does_not_keep_others_from_being_delivered(here: Shop, there: Shop, clock: TurnedClock) -> None:
@@ -51,6 +52,24 @@ async def test_an_entry_that_fails_again_and_again_is_given_up_loudly(
     (line,) = [one for one in lines(caplog, "ERROR") if "given up" in one]
     assert str(identifier) in line
     assert reader.status().abandoned == 1
+    (line,) = lines(caplog, "WARNING")
+    assert line == f"set_price (operation {identifier}) of another process: {CANNOT!r}; trying again"
+
+
+async def test_the_log_shows_where_an_invalidation_fails_and_not_the_way_there(
+    here: Shop, there: Shop, clock: TurnedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.broken = {BAD}
+    async with stepped(here) as reader, there.ops:
+        await there.sell(BAD, 21)
+        for _ in range(TRIES):
+            await reader.run_once()
+            clock.turn(5)
+        await here.sell(BAD, 22)
+    assert len(lines(caplog, "ERROR")) == 2
+    assert caplog.text.count("in concerned") == 2
+    assert caplog.text.count(f"RuntimeError: {CANNOT}") == 2
+    assert "commander.py" not in caplog.text
 
 
 async def test_an_invalidation_that_hangs_does_not_keep_others_from_being_delivered(

@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opwright import ConfigurationError, InvalidOperation, OperationFailed, Opwright
-from opwright.operations.payload import LARGEST, Inputs, Result
+from opwright.operations.payload import LARGEST, Inputs, Result, Typed
 from tests.operations.kit import rows
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ class Square(msgspec.Struct, tag=True):
 
 class Circle(msgspec.Struct, tag=True):
     radius: float
+
+
+@dataclass
+class Place:
+    customer: str
+    number: Any
 
 
 @dataclass
@@ -376,6 +382,22 @@ def test_a_result_of_a_trigger_that_declares_none_is_refused(value: Any) -> None
     assert result.encode(None) is None
     with pytest.raises(InvalidOperation, match="declares"):
         result.encode(value)
+
+
+@pytest.mark.parametrize(("value", "told"), [
+    (Place("ann", object()), r"^place: number: Encoding objects of type object is unsupported$"),
+    (Place("ann", math.nan), r"^place: number: nan has no form in JSON$"),
+    (Place("nul \x00", 1), r"^place: customer: 'nul .x00' holds a NUL character"),
+    (Place("x" * MiB, 1), r"^place: 1,\d{3},\d{3} bytes of JSON, most of them in customer; at most"),
+    ({"number": math.nan}, r"^place: number: nan has no form in JSON$"),
+    ([math.nan], r"^place: nan has no form in JSON$"),
+    (object(), r"^place: Encoding objects of type object is unsupported$"),
+    ("x" * MiB, r"^place: 1,\d{3},\d{3} bytes of JSON; at most"),
+])  # fmt: skip
+def test_a_single_value_is_refused_by_what_it_is_made_of(value: Any, told: str) -> None:
+    """A command, an item, a result, what is handed to who waits: where it has fields, the error names the one."""
+    with pytest.raises(InvalidOperation, match=told):
+        Typed("place", Any).encode(value)
 
 
 @pytest.mark.fault("F41")

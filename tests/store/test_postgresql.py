@@ -520,7 +520,7 @@ async def test_only_claims_may_lose_their_commit(store: Store) -> None:
 
 async def test_nobody_there_means_unavailable(clock: TurnedClock) -> None:
     """A server that cannot be reached is told as such, at once."""
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match=r"^PostgreSQL cannot be reached \(Connection refused\): does it run"):
         await promptly(engine_for("postgresql://postgres@127.0.0.1:9/nothing", clock).open())
 
 

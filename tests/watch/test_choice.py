@@ -1,7 +1,9 @@
 """Which log watcher an application has: by the setting, by its code."""
 
+import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,7 @@ def watcher(ops: Opwright) -> DbLogWatcher:
         (SQLITE, "auto", FileSystemDbLogWatcher),
         (POSTGRES, REDIS, RedisDbLogWatcher),
         (SQLITE, "rediss://host", RedisDbLogWatcher),
+        (POSTGRES, "unix:///run/redis.sock", RedisDbLogWatcher),
         (POSTGRES, "file:/somewhere", FileSystemDbLogWatcher),
         (POSTGRES, "file:///somewhere", FileSystemDbLogWatcher),
         (POSTGRES, "none", NoDbLogWatcher),
@@ -68,6 +71,22 @@ def test_what_is_no_watcher_is_refused_at_the_door(wrong: str, monkeypatch: pyte
     with pytest.raises(ConfigurationError, match=r"^OPWRIGHT_LOG_WATCHER: ") as refused:
         Opwright(SQLITE)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("file:", "'file:' names no folder"),
+        ("file://", "'file:' names no folder"),
+        ("none:now", "'none:…' is no kind of watcher"),
+        ("mqtt://user:secret@host", "'mqtt:…' is no kind of watcher"),
+        (5, "5 is neither a text nor what makes a watcher"),
+    ],
+)
+def test_the_refusal_names_what_is_wrong_with_it(wrong: Any, told: str) -> None:
+    """And not a kind that there is."""
+    with pytest.raises(ConfigurationError, match=f"^log_watcher: {re.escape(told)}"):
+        Opwright(SQLITE, log_watcher=wrong)
 
 
 def test_the_file_may_lie_below_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -116,6 +116,23 @@ async def test_a_folder_that_cannot_be_is_refused_at_the_start(tmp_path: Path, w
     await watcher.stop()
 
 
+async def test_a_folder_that_goes_away_is_told_by_its_name(fleet: Fleet, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once by who listens, once by who touches."""
+    (first,) = await fleet.started(1)
+    await fleet.place.go_away()
+    first.watcher._ear.wake()  # type: ignore[attr-defined]
+    await reached(lambda: len(caplog.records) == 1, "the line of who listens")
+    await first.commits()
+    await reached(lambda: len(caplog.records) == 2, "the line of who touches")
+    await fleet.place.come_back()
+    gone = f"the folder {folder} cannot be used: No such file or directory"
+    polled = "other processes are not told of commits and find them by polling"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"file system log watcher: {gone}; trying again",
+        f"file system log watcher: {polled}: {gone}",
+    ]
+
+
 async def test_a_folder_that_may_not_be_written_to_is_refused_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The superuser may write anywhere, so the answer of the system is given here."""
     await FileSystemDbLogWatcher(lambda: 7, folder)._open()

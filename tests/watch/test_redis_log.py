@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +105,38 @@ async def test_it_is_stopped_while_it_subscribes(fleet: Fleet, monkeypatch: pyte
     await subscribed.wait()
     async with asyncio.timeout(5):
         await first.watcher.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://user:wr0ng@127.0.0.1:1/0", "Redis at 127.0.0.1:1 cannot be reached (Connection refused)"),
+        ("redis://nobody.invalid", "Redis at nobody.invalid cannot be reached ("),
+        ("unix:///nowhere/redis.sock", "Redis at /nowhere/redis.sock cannot be reached (No such file or directory)"),
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_told_by_its_place(
+    url: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once by who listens, once by who sends; without the password, and with what to look at."""
+    process = Process(RedisDbLogWatcher(lambda: 7, url))
+    await process.watcher.start(process.wake)
+    await reached(lambda: len(caplog.records) == 1, "the line of who listens")
+    await process.commits()
+    await reached(lambda: len(caplog.records) == 2, "the line of who sends")
+    await process.watcher.stop()
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0].startswith(f"redis log watcher: {said}")
+    assert told[0].endswith("): does it run, and is its address right?; trying again")
+    assert told[1].startswith(f"redis log watcher: other processes are not told of commits and find them by polling: {said}")
+
+
+async def test_a_server_is_reached_by_its_socket(tmp_path: Path) -> None:
+    """Where it listens on no port, or on both."""
+    with running_redis("--unixsocket", f"{tmp_path}/redis.sock") as server:
+        here, there = [Process(RedisDbLogWatcher(lambda: 7, url)) for url in (server.url, f"unix://{tmp_path}/redis.sock")]
+        await asyncio.gather(here.start(), there.start())
+        await asyncio.gather(here.watcher.stop(), there.watcher.stop())
 
 
 async def test_a_wrong_password_is_refused_at_the_start() -> None:

@@ -8,11 +8,13 @@ from contextlib import suppress
 from opwright.commands.commander import Commander
 from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
 from opwright.computed.caches import Caches
+from opwright.errors import ConfigurationError
 from opwright.log.reader import DbOperationLogReader
 from opwright.model.log_entry import LogEntry
 from opwright.operations.client import Client
 from opwright.store.log import Log
 from opwright.store.store import Store
+from opwright.telemetry import emit, logger
 from opwright.watch.log_watcher import DbLogWatcher
 
 GATE_SECONDS = 1.0  # that a first value waits for the reading to begin; later it is computed, and invalidated when that begins
@@ -151,3 +153,9 @@ class LogStation:
         except asyncio.CancelledError:  # whoever comes next tries again
             self._heard = None
             raise
+        except ConfigurationError as error:
+            name = type(self._watcher).__name__
+            emit("watcher.unable", watcher=name, error=error)
+            logger.error(
+                "%s: %s; until it is started again this process and the others find each other's commits by polling", name, error
+            )

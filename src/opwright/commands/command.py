@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from opwright.commands.context import CommandContext
 from opwright.commands.scope import OperationScope, scope_of
@@ -53,6 +53,15 @@ class Command(Generic[C, R]):
 
     def __repr__(self) -> str:
         return f"<command {self.name} ({self.kind.__qualname__}) of {place(self.function)}>"
+
+    if not TYPE_CHECKING:  # type checkers find it out
+
+        def __call__(self, *_: object, **__: object) -> NoReturn:
+            """Raises InvalidOperation."""
+            raise InvalidOperation(
+                f"{self.name} is a command: `await ops.call({self.kind.__qualname__}(…))` calls it with its pipeline, "
+                f"`{self.name}.function(…)` the handler alone"
+            )
 
     # -------------------------------------------------------------------------------------- its invalidation
 

@@ -85,4 +85,5 @@ def _report(completion: Completion, error: Exception) -> None:
     entry = completion.entry
     telemetry.emit("completion.failed", operation=entry.id, command=entry.command, local=completion.is_local, error=error)
     if completion.is_local:
-        logger.error("completion of %s (operation %d) failed", entry.command, entry.id, exc_info=error)
+        said = "%s (operation %d) is committed, but its completion here failed: values here may be out of date"
+        logger.error(said, entry.command, entry.id, exc_info=telemetry.without_the_way(error))

@@ -18,7 +18,6 @@ from opwright.operations.transaction import end_plan
 from opwright.store import log
 from opwright.store.engine import Engine, Plan
 from opwright.store.foreign import recognise
-from opwright.store.foreign.connection import must_await
 from opwright.store.sqlite import SqliteEngine
 from opwright.store.store import Store
 from opwright.store.surely import surely
@@ -230,7 +229,7 @@ class Joining:
     def play(self, plan: Plan[T]) -> T:
         """Block the loop that would have to answer."""
         plan.close()
-        raise must_await()
+        raise InvalidOperation("`.now()` would block the event loop in which the scope of this command is: await the submit")
 
     async def play_async(self, plan: Plan[T]) -> T:
         return await self._scope.play(plan)

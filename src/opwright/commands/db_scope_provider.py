@@ -94,6 +94,6 @@ def _pause(attempt: int) -> float:
 
 
 def _tell(context: CommandContext, error: Exception, attempt: int, pause: float) -> None:
-    operation = context.operation.id
+    operation, name = context.operation.id, "" if context.handler is None else context.handler.name
     emit("command.retried", operation=operation, command=context.handler, attempt=attempt, pause=pause, error=error)
-    logger.warning("%r: attempt %d failed, and is made again in %.2f s: %s", context.handler, attempt, pause, error)
+    logger.warning("%s: attempt %d failed, and is made again in %.2f s: %s", name, attempt, pause, error)

@@ -94,7 +94,7 @@ class Events:
         )
         request = asked.request if quantize is None else self._rounded(asked.request, quantize)
         given = inputs if isinstance(what, Trigger) else (what,)
-        (text,) = asked.inputs.encode_many([given])
+        text = asked.inputs.encode_one(given)
         new = draft(asked, text, request, self._client.limits)
         return self._keep(Event(self._client, trigger, new, request.on_conflict))
 

@@ -10,6 +10,13 @@ from opwright.commands.completion import Completion
 from opwright.commands.pipeline import Filter, Pipeline
 from opwright.commands.signature import place
 from opwright.errors import ConfigurationError, UnknownCommand
+from opwright.operations.trigger import Trigger
+
+_NONE = {
+    type: "a class is none, a value of it is",
+    Command: "a handler is none: call a value of the type that it handles",
+    Trigger: "a trigger is none: submit it",
+}
 
 
 class CommandRegistry:
@@ -80,8 +87,9 @@ class CommandRegistry:
 
     def _nobody(self, kind: type) -> Pipeline:
         names = ", ".join(sorted(one.__qualname__ for one in self._final if one is not Completion)) or "none"
-        if issubclass(kind, type):
-            raise UnknownCommand(f"command: a class is none, a value of it is; types with a handler: {names}", field="command")
+        for no_command, hint in _NONE.items():
+            if issubclass(kind, no_command):
+                raise UnknownCommand(f"command: {hint}; types with a handler: {names}", field="command")
         base = next((one for one in kind.__mro__[1:] if one in self._final), None)
         hint = "" if base is None else f" (that of {base.__qualname__} handles exactly that type)"
         raise UnknownCommand(f"command: {kind.__qualname__} has no handler{hint}; types that have one: {names}", field="command")

@@ -92,7 +92,8 @@ class OperationScope(ABC):
                 if inspect.isawaitable(answer):
                     await answer
             except Exception:  # noqa: BLE001 - the effects are committed, or undone, already
-                logger.exception("a completion handler of operation %d failed", self.id)
+                end = "in doubt" if self.in_doubt else "committed" if self.is_committed else "rolled back"
+                logger.exception("what waits for the end of %s (operation %d, %s) failed", self._command, self.id, end)
 
 
 def _travelling(outermost: CommandContext) -> tuple[str, str]:

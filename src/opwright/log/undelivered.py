@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from opwright.model.log_entry import LogEntry
 from opwright.service import backoff_pause
-from opwright.telemetry import emit, logger
+from opwright.telemetry import emit, in_a_line, logger, without_the_way
 
 TRIES = 10  # with the pauses between them some twenty seconds
 
@@ -43,7 +43,7 @@ class Undelivered:
         one.tries += 1
         one.due = self._monotonic() + backoff_pause(one.tries)
         if one.tries == 1:
-            logger.warning("%s (operation %d) of another process: %r; trying again", entry.command, entry.id, error)
+            logger.warning("%s (operation %d) of another process: %s; trying again", entry.command, entry.id, in_a_line(error))
         if one.tries >= TRIES:
             self.abandon(entry.id, entry.command, one.tries, error)
 
@@ -53,7 +53,7 @@ class Undelivered:
         emit("log.abandoned", operation=operation, command=command, tries=tries, error=error)
         logger.error(
             "given up after %d tries: what %s (operation %d) of another process invalidates; values here may be out of date",
-            tries, command, operation, exc_info=error,
+            tries, command, operation, exc_info=without_the_way(error),
         )  # fmt: skip
         self.delivered(operation)
 

@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, get_type_hints
 
@@ -49,7 +50,7 @@ class Inputs:
         """The arguments of a call as JSON text. Raises InvalidOperation, which names the field."""
         values = self._bound(args, kwargs)
         _fits(self._trigger, _convert, values, self._type)
-        text = _checked(self._trigger, values)
+        text = plain_value(self._trigger, values)
         _fits(
             self._trigger, self._decoder.decode, text
         )  # as the worker will read it; `convert` takes ready-made objects on trust
@@ -84,9 +85,13 @@ class Inputs:
             return [dict(zip(self._names, one, strict=True)) for one in items]  # type: ignore[call-overload]
         return [self._bound(*_arguments(one)) for one in items]
 
+    def encode_one(self, item: object) -> str:
+        """The same for one call. Raises InvalidOperation."""
+        return self.encode(*_arguments(item))
+
     def _item(self, number: int, one: object) -> str:
         try:
-            return self.encode(*_arguments(one))
+            return self.encode_one(one)
         except InvalidOperation as error:
             raise InvalidOperation(f"item {number}: {error}", field=error.field) from None
 
@@ -142,7 +147,7 @@ class Result:
             return None  # what most triggers return: all the checks below cost as much as running one
         what = f"the result of {self._trigger}"
         _fits(what, _convert, value, self._kind)
-        text = _checked(what, {"result": value}, single=True)
+        text = plain_value(what, value)
         _fits(what, self._decoder.decode, text)
         return None if value is None else text
 
@@ -192,17 +197,17 @@ def _convert(value: Any, kind: Any) -> Any:
     return msgspec.convert(value, kind, from_attributes=True)
 
 
-def _checked(what: str, values: Mapping[str, Any], *, single: bool = False) -> str:
-    """The values as JSON text, if it can be stored."""
+def plain_value(what: str, value: Any) -> str:
+    """Any value as JSON text, if it can be stored. Raises InvalidOperation."""
     try:
-        data = _encoder.encode(values["result"] if single else values)
+        data = _encoder.encode(value)
         if len(data) > LARGEST:
-            raise _too_large(what, values, len(data))
+            raise _too_large(what, value, len(data))
         if _SUSPICIOUS.search(data):
-            _walk(what, values)
+            _walk(what, value)
         return data.decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _refused(*_explain(what, values, error)) from None
+        raise _refused(*_explain(what, value, error)) from None
 
 
 def _looks_odd(data: bytes) -> bool:
@@ -224,18 +229,35 @@ def _fits(what: str, read: Callable[..., Any], *given: Any) -> None:
         raise _refused(f"{what}: {_reason(error)}", None) from None
 
 
-def _too_large(what: str, values: Mapping[str, Any], size: int) -> InvalidOperation:
-    """The field that weighs most is the one to look at."""
-    field = max(values, key=lambda name: len(_encoder.encode(values[name])))
+def _too_large(what: str, value: Any, size: int) -> InvalidOperation:
+    """The part that weighs most is the one to look at."""
+    parts = _parts(value)
+    field = max(parts, key=lambda name: len(_encoder.encode(parts[name])))
+    most = f", most of them in {field}" if field else ""
     advice = "store it elsewhere and send a reference"
-    return _refused(f"{what}: {size:,} bytes of JSON, most of them in {field}; at most {LARGEST:,} are kept: {advice}", field)
+    return _refused(f"{what}: {size:,} bytes of JSON{most}; at most {LARGEST:,} are kept: {advice}", field or None)
 
 
-def _walk(what: str, values: Mapping[str, Any]) -> None:
-    for field, value in values.items():
-        for part in _leaves(msgspec.to_builtins(value, builtin_types=(datetime, time))):
-            if problem := _problem(part):
-                raise _refused(f"{what}: {field}: {problem}", field)
+def _walk(what: str, value: Any) -> None:
+    for field, part in _parts(value).items():
+        for leaf in _leaves(msgspec.to_builtins(part, builtin_types=(datetime, time))):
+            if problem := _problem(leaf):
+                raise _refused(f"{_place(what, field)}: {problem}", field or None)
+
+
+def _parts(value: Any) -> Mapping[str, Any]:
+    """What a value is made of, by name: inputs, the fields of a dataclass or struct. Anything else is one part without a name."""
+    if isinstance(value, dict) and value and all(isinstance(name, str) and name.isidentifier() for name in value):
+        return value  # any other key might itself be what cannot be stored
+    if isinstance(value, msgspec.Struct):
+        return {name: getattr(value, name) for name in value.__struct_fields__} or {"": value}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)} or {"": value}
+    return {"": value}
+
+
+def _place(what: str, field: str) -> str:
+    return f"{what}: {field}" if field else what
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -264,13 +286,13 @@ def _problem(value: Any) -> str | None:
     return None
 
 
-def _explain(what: str, values: Mapping[str, Any], error: Exception) -> tuple[str, str | None]:
-    """Which field it was, found by encoding each alone."""
-    for field, value in values.items():
+def _explain(what: str, value: Any, error: Exception) -> tuple[str, str | None]:
+    """Which part it was, found by encoding each alone."""
+    for field, part in _parts(value).items():
         try:
-            _encoder.encode(value)
+            _encoder.encode(part)
         except (TypeError, ValueError, OverflowError, RecursionError) as found:
-            return f"{what}: {field}: {_reason(found)}", field
+            return f"{_place(what, field)}: {_reason(found)}", field or None
     return f"{what}: {_reason(error)}", None
 
 
@@ -318,9 +340,7 @@ def _decoder(trigger: str, kind: Any) -> msgspec.json.Decoder[Any]:
         _refuse_foreign(msgspec.inspect.type_info(kind))
         return msgspec.json.Decoder(kind)
     except TypeError as error:
-        raise ConfigurationError(
-            f"{trigger}: {error}; its inputs and result travel as JSON, so use types that msgspec knows"
-        ) from error
+        raise ConfigurationError(f"{trigger}: {error}; what travels is JSON, so use types that msgspec knows") from error
 
 
 def _refuse_foreign(info: Any) -> None:
@@ -336,8 +356,3 @@ def _refuse_foreign(info: Any) -> None:
             stack.extend(getattr(info, name) for name in info.__struct_fields__)
         elif isinstance(info, tuple):
             stack.extend(info)
-
-
-def plain_value(what: str, value: Any) -> str:
-    """Any value as JSON text. Raises InvalidOperation."""
-    return _checked(what, {"result": value}, single=True)

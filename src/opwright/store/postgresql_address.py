@@ -106,6 +106,13 @@ def _one_by_one(url: str) -> list[str]:
     return [urlunsplit(parts._replace(netloc=f"{who}{at}{host}")) for host in hosts.split(",")]
 
 
+def _reason(error: OSError | TimeoutError) -> str:
+    """What the system says; asyncio puts an address of its own in the place of that."""
+    if error.errno is not None and error.errno > 0:  # below are those of a look-up of names
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
+
+
 def _refusal(error: Exception) -> StoreError:
     """Why there is no connection."""
     if isinstance(error, asyncpg.CannotConnectNowError):
@@ -116,7 +123,7 @@ def _refusal(error: Exception) -> StoreError:
         hint = "; behind PgBouncer add ?pooled=true to the address" if "startup parameter" in str(error) else ""
         return StoreUnavailable(f"PostgreSQL refused the connection: {error}{hint}")
     if isinstance(error, OSError | TimeoutError):
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = _reason(error)
         return StoreUnavailable(f"PostgreSQL cannot be reached ({reason}): does it run, and is its address right?")
     state = getattr(error, "sqlstate", None) or ""
     kind = StoreError if state[:2] in ("28", "3D", "42") else StoreUnavailable  # who asks, and for what, is wrong

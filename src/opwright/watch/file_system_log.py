@@ -52,7 +52,7 @@ class FileSystemDbLogWatcher(MessageDbLogWatcher):
         try:
             await asyncio.to_thread(_touch, self._folder / _file_name(message), sweep=not self._swept)
         except OSError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise _away(self._folder, error) from error
         self._swept = True
 
     async def _close(self) -> None:
@@ -83,9 +83,12 @@ class _Ear(Service):
                 self._hang()
             rung, self._rung = self._rung, False
             stamps = await asyncio.to_thread(_look, self._folder, self._own())
-        except (OSError, ConfigurationError) as error:
+        except ConfigurationError as error:
             self._drop()
             raise StoreUnavailable(str(error)) from error
+        except OSError as error:
+            self._drop()
+            raise _away(self._folder, error) from error
         self._judge(stamps, rung=rung)
         return PERIOD if self._bell is None else REST
 
@@ -127,6 +130,10 @@ class _Ear(Service):
         if bell is not None:
             asyncio.get_running_loop().remove_reader(bell.fd)
             bell.close()
+
+
+def _away(folder: Path, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the folder {folder} cannot be used: {error.strerror or error}")
 
 
 def _file_name(origin: str) -> str:

@@ -25,6 +25,8 @@ CHOICES = "'auto', 'none', 'redis://host:6379/0' or 'file:/folder'"
 def choice(wanted: str | Making) -> WatcherFor:
     """What makes the wanted watcher for an engine. Raises ConfigurationError, ExtraMissing: here, not when it is made."""
     if not isinstance(wanted, str):
+        if not callable(wanted):
+            raise ConfigurationError(f"log_watcher: {wanted!r} is neither a text nor what makes a watcher: write {CHOICES}")
         return lambda _engine, origin: wanted(origin)
     if wanted == "auto":
         return _fitting
@@ -42,11 +44,18 @@ def _named(wanted: str) -> Making:
     kind, _, rest = wanted.partition(":")
     if wanted == "none":
         return NoDbLogWatcher
-    if kind in ("redis", "rediss"):
+    if kind in ("redis", "rediss", "unix"):
         return partial(RedisDbLogWatcher, url=wanted)
-    if kind == "file" and rest.removeprefix("//"):
-        return partial(FileSystemDbLogWatcher, folder=Path(rest.removeprefix("//")).expanduser().absolute())
-    raise ConfigurationError(f"log_watcher: {kind!r} is no kind of watcher: write {CHOICES}")
+    if kind == "file":
+        return partial(FileSystemDbLogWatcher, folder=_folder(rest.removeprefix("//")))
+    shown = kind if kind == wanted else f"{kind}:…"  # behind it there may be a password
+    raise ConfigurationError(f"log_watcher: {shown!r} is no kind of watcher: write {CHOICES}")
+
+
+def _folder(path: str) -> Path:
+    if not path:
+        raise ConfigurationError(f"log_watcher: 'file:' names no folder: write {CHOICES}")
+    return Path(path).expanduser().absolute()
 
 
 def _fitting(engine: Engine, origin: Origin) -> DbLogWatcher:

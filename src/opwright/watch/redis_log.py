@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -160,4 +161,15 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"Redis at {place(url)}: {str(error) or type(error).__name__}") from error
+        raise StoreUnavailable(f"Redis at {place(url)}{_trouble(error)}") from error
+
+
+def _trouble(error: Exception) -> str:
+    """What the system says, where it is that; the library puts the address and a full stop around it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None or cause.errno is None:
+        return f": {str(error) or type(error).__name__}"
+    reason = os.strerror(cause.errno) if cause.errno > 0 else cause.strerror  # below it is that of a look-up of names
+    return f" cannot be reached ({reason}): does it run, and is its address right?"

@@ -323,6 +323,25 @@ async def test_what_cannot_be_an_event_is_refused(ops: Opwright, shop: Shop) -> 
     assert len(refused) == 9
 
 
+async def test_an_event_is_refused_in_the_words_of_its_trigger(ops: Opwright, shop: Shop) -> None:
+    """It is one, so no number says which of many."""
+
+    @ops.operation
+    def send(number: int) -> None: ...
+
+    @ops.command
+    async def other(command: Other, scope: OperationScope) -> None:
+        for inputs, told in (
+            (("one",), r"^send is not what it declares: Expected `int`"),
+            ((), r"^send: missing a required argument: 'number'; its inputs are number$"),
+            (1, r"^1 is neither a mapping by name nor a tuple by position$"),
+        ):
+            with pytest.raises(InvalidOperation, match=told):
+                scope.events.add(send, inputs)  # type: ignore[arg-type]
+
+    await ops.call(Other())
+
+
 async def test_a_transient_scope_has_no_events(ops: Opwright) -> None:
     @ops.command(durable=False)
     async def other(command: Other, scope: OperationScope) -> None:

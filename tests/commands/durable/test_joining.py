@@ -117,7 +117,9 @@ async def test_a_blocking_submit_in_a_scope_is_refused(ops: Opwright) -> None:
     async def other(command: Other, scope: OperationScope) -> None:
         send.submit().now()
 
-    with pytest.raises(InvalidOperation, match="await the submit"):
+    with pytest.raises(
+        InvalidOperation, match=r"^`.now\(\)` would block the event loop in which the scope of this command is: await the submit"
+    ):
         await ops.call(Other())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from functools import partial
 from typing import Any
@@ -22,7 +23,9 @@ postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-async def test_after_two_failures_that_pass_a_command_succeeds_with_one_id_and_three_runs(ops: Opwright) -> None:
+async def test_after_two_failures_that_pass_a_command_succeeds_with_one_id_and_three_runs(
+    ops: Opwright, caplog: pytest.LogCaptureFixture
+) -> None:
     ids: list[int] = []
 
     @ops.operation
@@ -56,6 +59,8 @@ async def test_after_two_failures_that_pass_a_command_succeeds_with_one_id_and_t
     retried = [fields for name, fields in events if name == "command.retried"]
     assert [fields["attempt"] for fields in retried] == [1, 2]
     assert all(fields["pause"] > 0 for fields in retried)
+    told = [re.sub(r"\d\.\d\d s", "SOME s", record.getMessage()) for record in caplog.records]
+    assert told == [f"add_user: attempt {number} failed, and is made again in SOME s: a deadlock" for number in (1, 2)]
 
 
 async def test_what_an_attempt_that_failed_wanted_done_after_the_commit_is_not_done(ops: Opwright) -> None:
