@@ -54,6 +54,14 @@ async def idle(store: Store, clock: TurnedClock, slots: int = 1, rhythm: Rhythm 
     return beside
 
 
+def offered(host: Bench) -> tuple[NewOperation, Offer]:
+    """An operation that is about to be submitted, and the slot that it was offered."""
+    new = operation()
+    offer = host.scheduler.offer(new)
+    assert offer is not None
+    return new, offer
+
+
 async def test_an_idle_host_begins_what_is_submitted_beside_it_without_a_claim(store: Store, clock: TurnedClock) -> None:
     """It stands in the tables as if it had been claimed, ends like anything else, and nobody was told to look."""
     beside = await idle(store, clock)
@@ -110,9 +118,7 @@ async def test_a_submit_that_nobody_answers_keeps_no_slot_for_long(store: Store,
     """After a second the host claims for it; what lands then waits for a worker, like any other claim."""
     beside = await idle(store, clock)
     host = beside.host
-    new = operation()
-    offer = host.scheduler.offer(new)
-    assert offer is not None
+    new, offer = offered(host)
     with offer:
         await host.store.operations.submit([new], Given(offer))
         clock.turn(KEPT)
@@ -193,9 +199,7 @@ async def test_a_submit_whose_answer_is_lost_goes_back_uncharged(store: Store, c
     """It may have claimed: what stands in the name of this host and is not held is ready again, and claimed at once."""
     beside = await idle(store, clock)
     host = beside.host
-    new = operation()
-    offer = host.scheduler.offer(new)
-    assert offer is not None
+    new, offer = offered(host)
     await host.store.operations.submit([new], Given(offer))
     with pytest.raises(ConnectionError), offer:
         raise ConnectionError
@@ -226,9 +230,7 @@ async def test_a_claim_of_a_submit_that_is_on_its_way_is_in_no_doubt(store: Stor
     """Committed, but not answered yet, while another claim's answer was lost."""
     beside = await idle(store, clock, slots=2)
     host = beside.host
-    new = operation()
-    offer = host.scheduler.offer(new)
-    assert offer is not None
+    new, offer = offered(host)
     with offer:
         await host.store.operations.submit([new], Given(offer))
         host.scheduler._doubts.arise()
@@ -241,8 +243,7 @@ async def test_a_claim_of_a_submit_that_is_on_its_way_is_in_no_doubt(store: Stor
 async def test_what_a_submit_claims_after_its_host_was_taken_over_is_dropped(store: Store, clock: TurnedClock) -> None:
     """Others have it, or will."""
     beside = await idle(store, clock)
-    offer = beside.host.scheduler.offer(operation())
-    assert offer is not None
+    _, offer = offered(beside.host)
     with offer:
         beside.host.scheduler.forget()
         offer.taken = True
@@ -256,9 +257,7 @@ async def test_a_host_that_stops_waits_for_submits_on_their_way_and_hands_back_w
     """Uncharged, as what a claim brings at that moment."""
     beside = await idle(store, clock)
     host = beside.host
-    new = operation()
-    offer = host.scheduler.offer(new)
-    assert offer is not None
+    new, offer = offered(host)
     with offer:
         await host.store.operations.submit([new], Given(offer))
         host.scheduler.stop_claiming()

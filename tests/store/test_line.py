@@ -5,16 +5,17 @@ import asyncio
 from opwright.store.line import Line
 
 
+async def write(line: Line) -> None:
+    async with line:
+        """Nothing takes long here."""
+
+
 async def test_who_has_been_called_up_and_has_not_begun_is_still_in_line() -> None:
     """A lock is free at that moment, but not for whoever comes then."""
     line = Line()
 
-    async def write() -> None:
-        async with line:
-            pass
-
     async with line:
-        waiting = asyncio.create_task(write())
+        waiting = asyncio.create_task(write(line))
         await asyncio.sleep(0)
         assert line.length == 2
     assert line.length == 1
@@ -26,16 +27,12 @@ async def test_who_gives_up_leaves_the_line() -> None:
     """And nobody waits behind him."""
     line = Line()
 
-    async def write() -> None:
-        async with line:
-            pass
-
     async with line:
-        waiting = asyncio.create_task(write())
+        waiting = asyncio.create_task(write(line))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
         assert line.length == 1
     async with asyncio.timeout(10):
-        await write()
+        await write(line)
     assert line.length == 0
