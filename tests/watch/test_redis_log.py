@@ -89,6 +89,27 @@ async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
         await proxy.close()
 
 
+async def test_a_message_nobody_answers_is_given_up_and_the_next_takes_another_connection(
+    redis_server: RedisServer, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who sends does not wait for good on a connection that has died without a word, and tells of it."""
+    monkeypatch.setattr(redis_log, "ANSWER_SECONDS", 0.5)
+    (there,) = await fleet.started(1)
+    proxy = Proxy(redis_server.url)
+    here = Process(RedisDbLogWatcher(lambda: 7, await proxy.open()))
+    try:
+        await here.start()
+        await there.hears(here)
+        proxy.freeze()
+        await here.commits()
+        await reached(lambda: any("are not told of commits" in line for line in caplog.messages), "the line of who sends")
+        assert caplog.messages[-1].endswith(": no answer for 0.5 s")
+        await there.hears(here)
+    finally:
+        await here.watcher.stop()
+        await proxy.close()
+
+
 async def test_it_is_stopped_while_it_subscribes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library swallows the cancellation, as it may with Python 3.11, and would listen for another quarter of a minute."""
     subscribed, subscribe = asyncio.Event(), redis.asyncio.client.PubSub.subscribe

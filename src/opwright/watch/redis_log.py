@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         self._url = url
         self._channel = channel
         self._client = _client(url)
-        self._mouth: Any = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        self._mouth = _mouth(self._client)
 
     async def _open(self) -> None:
         from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
@@ -62,10 +63,13 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
     async def _publish(self, message: str) -> None:
         """On a connection of our own: a call of the client takes a third of a millisecond longer, because it looks for one."""
         try:
-            await self._mouth.send_command("PUBLISH", self._channel, message)
-            await self._mouth.read_response()
-        except BaseException:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._mouth.send_command("PUBLISH", self._channel, message)
+                await self._mouth.read_response()
+        except BaseException as error:
             await self._mouth.disconnect(nowait=True)
+            if isinstance(error, TimeoutError):
+                raise _silence() from None
             raise
 
     async def _close(self) -> None:
@@ -116,7 +120,7 @@ class _Ear(Service):
         heed_cancellation()
         heard: dict[str, Any] | None = await self._subscription.get_message(timeout=ANSWER_SECONDS)
         if heard is None:
-            raise TimeoutError(f"no answer for {ANSWER_SECONDS:g} s")
+            raise _silence()
         return heard
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -130,6 +134,10 @@ class _Ear(Service):
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             await subscription.aclose()
+
+
+def _silence() -> TimeoutError:
+    return TimeoutError(f"no answer for {ANSWER_SECONDS:g} s")
 
 
 def place(url: str) -> str:
@@ -152,6 +160,12 @@ def _client(url: str) -> Redis:
         )
     except ValueError as error:
         raise ConfigurationError(f"no address of a Redis server: {error}") from None
+
+
+def _mouth(client: Redis) -> Any:
+    """A connection without the library's limit for each answer, which costs a task for what it sends: who sends has one."""
+    pool = client.connection_pool
+    return pool.connection_class(**(pool.connection_kwargs | {"socket_timeout": None}))
 
 
 @contextmanager
