@@ -39,7 +39,7 @@ class Figure:
         """What the median hides. Of p95 and p99 the median of the rounds: in all samples together the worst round decides."""
         if self.unit != WAIT:
             return {"least": min(self.values), "most": max(self.values)}
-        cuts = [quantiles(one, n=100, method="inclusive") for one in self.rounds or (self.values,)]
+        cuts = [_percentiles(one) for one in self.rounds or (self.values,)]
         p95, p99 = (median(cut[place] for cut in cuts) for place in (94, 98))
         return {"p95": p95, "p99": p99, "samples": float(len(self.values))}
 
@@ -57,6 +57,11 @@ class Figure:
         if earlier is None:
             return self
         return replace(self, values=earlier.values + self.values, rounds=(*(earlier.rounds or (earlier.values,)), self.values))
+
+
+def _percentiles(values: tuple[float, ...]) -> list[float]:
+    """Of a single value, which is what a quiet machine has of pauses, each is that value; before Python 3.13 that is refused."""
+    return quantiles(values if len(values) > 1 else values * 2, n=100, method="inclusive")
 
 
 def rate(name: str, rate: float, *, floor: str | None = None, goals: tuple[Goal, ...] = ()) -> Figure:
