@@ -38,9 +38,8 @@ def served() -> Iterator[str]:
     """The address of the shop in a process of its own, once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        command = [sys.executable, "-m", "uvicorn", "examples.shop.web:app", "--fd", str(listening.fileno())]
-        options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-        process = subprocess.Popen([*command, *options], pass_fds=[listening.fileno()], start_new_session=True)
+        command = [sys.executable, "-m", "examples.shop.server", str(listening.fileno())]
+        process = subprocess.Popen(command, pass_fds=[listening.fileno()], start_new_session=True)
     try:
         httpx.get(f"{url}/overview", timeout=PATIENCE)  # it waits for the start-up
         yield url

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from fastapi import FastAPI, HTTPException
@@ -14,6 +16,10 @@ from examples.shop.database import engine, prepare
 from examples.shop.orders import Overview, PlaceOrder, Refused, ops, overview
 from opwright import changes
 from opwright.integrations.lifespan import lifespan
+
+T = TypeVar("T")
+
+leaving = asyncio.Event()  # the server has been told to end
 
 
 @asynccontextmanager
@@ -48,8 +54,21 @@ async def events() -> StreamingResponse:
 
 
 async def stream() -> AsyncIterator[bytes]:
-    async for state in changes(overview):
+    """Ends with the server, for that waits until it does."""
+    shown = changes(overview)
+    while (state := await unless(leaving, anext(shown))) is not None:
         yield b"data: " + msgspec.json.encode(state) + b"\n\n"
+
+
+async def unless(event: asyncio.Event, value: Awaitable[T]) -> T | None:
+    """The value, or None as soon as the event has happened."""
+    coming, happening = asyncio.ensure_future(value), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait([coming, happening], return_when=asyncio.FIRST_COMPLETED)
+        return None if event.is_set() else coming.result()
+    finally:
+        coming.cancel()
+        happening.cancel()
 
 
 @app.get("/")

@@ -66,12 +66,23 @@ async def test_a_page_on_each_host_shows_what_is_ordered_on_the_other(tmp_path: 
             assert (nothing.status_code, nothing.json()["detail"]) == (409, "an order is of one piece at least")
         servers = descendants(shop.pid)
         assert len(servers) == 2
-        shop.send_signal(signal.SIGINT)
+        said = log.read_text()
+        await ends(shop, first)
         assert shop.wait(30) == 0, log.read_text()
+        assert log.read_text() == said
         await all_ended(servers, 5)
     finally:
         shop.kill()
         shop.wait()
+
+
+async def ends(shop: subprocess.Popen[bytes], host: str) -> None:
+    """Ctrl-C while a page is open, which is told the end of its stream."""
+    async with httpx.AsyncClient(base_url=host, timeout=20) as web, web.stream("GET", "/events") as answer:
+        shown = states(answer)
+        await anext(shown)
+        shop.send_signal(signal.SIGINT)
+        assert [state async for state in shown] == []
 
 
 async def follows(here: str, there: str) -> None:
