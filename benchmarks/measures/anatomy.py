@@ -10,8 +10,10 @@ from benchmarks.application import Application
 from benchmarks.bench import Bench
 from benchmarks.expense import Expense, Meter
 from benchmarks.figures import Figure, measure
+from benchmarks.floors.command import POSTGRESQL, Write, bare_postgresql
 from benchmarks.gaps import gap
 from benchmarks.hosts import ended, host_here
+from benchmarks.measures.command import called
 
 PARTS = ("host", "workers", "server", "wal", "writes")
 EACH = ("µs", "µs", "µs", "bytes", "transactions")
@@ -63,6 +65,27 @@ async def pickup(bench: Bench) -> list[Figure]:
             spent = (await meter.read()).since(before)
             await meter.close()
     return _figures("pickup", spent, count)
+
+
+@measure(*_names("command"), *_names("command.bare"))
+async def command(bench: Bench) -> list[Figure]:
+    """A durable command, and the bare transaction with the same writes, many of one and then as many of the other."""
+    count = bench.amount(2000, 200)
+    async with bare_postgresql(bench) as bare, called(bench, "postgresql", POSTGRESQL[0]) as (url, call):
+        meter = await Meter.on(url)
+        figures = [
+            *_figures("command", await _spent(meter, call, count), count),
+            *_figures("command.bare", await _spent(meter, bare, count), count),
+        ]
+        await meter.close()
+    return figures
+
+
+async def _spent(meter: Meter, write: Write, count: int) -> Expense:
+    before = await meter.read()
+    for number in range(count):
+        await write(number)
+    return (await meter.read()).since(before)
 
 
 async def _submit(application: Application, count: int) -> None:

@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,19 +55,26 @@ async def sqlite(bench: Bench) -> list[Figure]:
         return await _in_turn(bench, "sqlite", SQLITE[0], floors)
 
 
-async def _in_turn(bench: Bench, engine: Engine, table: str, floors: dict[str, Write]) -> list[Figure]:
-    """A hundred bare transactions of each kind, a hundred commands, and so on: the disk is not the same in every second."""
-    blocks, command = bench.amount(20, 2), f"command.{engine}"
+@asynccontextmanager
+async def called(bench: Bench, engine: Engine, table: str) -> AsyncIterator[tuple[str, Write]]:
+    """The address of a database, and what calls a warm command there."""
     with bench.database(engine) as url:
         ops = _orders(url)
         async with ops:
             await _make(ops, table)
             await ops.call(PlaceOrder(0))
-            writes: dict[str, Write] = {**floors, command: lambda number: ops.call(PlaceOrder(number))}
-            taken = dict.fromkeys(writes, 0.0)
-            for first in range(0, blocks * BLOCK, BLOCK):
-                for name, write in writes.items():
-                    taken[name] += await _seconds(write, first)
+            yield url, lambda number: ops.call(PlaceOrder(number))
+
+
+async def _in_turn(bench: Bench, engine: Engine, table: str, floors: dict[str, Write]) -> list[Figure]:
+    """A hundred bare transactions of each kind, a hundred commands, and so on: the disk is not the same in every second."""
+    blocks, command = bench.amount(20, 2), f"command.{engine}"
+    async with called(bench, engine, table) as (_, call):
+        writes: dict[str, Write] = {**floors, command: call}
+        taken = dict.fromkeys(writes, 0.0)
+        for first in range(0, blocks * BLOCK, BLOCK):
+            for name, write in writes.items():
+                taken[name] += await _seconds(write, first)
     reached = {name: blocks * BLOCK / seconds for name, seconds in taken.items()}
     figures = [rate(name, reached[name]) for name in floors]
     first_floor, *_ = floors
