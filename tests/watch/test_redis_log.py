@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,19 @@ async def test_channels_are_apart(fleet: Fleet, redis_server: RedisServer) -> No
     assert (first.wakes, second.wakes, other.wakes) == (2, 2, 1)
 
 
+@asynccontextmanager
+async def through_proxy(server: RedisServer) -> AsyncIterator[tuple[Process, Proxy]]:
+    """A process that has started behind a proxy."""
+    proxy = Proxy(server.url)
+    process = Process(RedisDbLogWatcher(lambda: 7, await proxy.open()))
+    try:
+        await process.start()
+        yield process, proxy
+    finally:
+        await process.watcher.stop()
+        await proxy.close()
+
+
 async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
     redis_server: RedisServer, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,18 +88,12 @@ async def test_a_silent_connection_is_asked_and_a_half_open_one_noticed(
     monkeypatch.setattr(redis_log, "PROBE_PERIOD", 0.05)
     monkeypatch.setattr(redis_log, "ANSWER_SECONDS", 0.5)
     (there,) = await fleet.started(1)
-    proxy = Proxy(redis_server.url)
-    here = Process(RedisDbLogWatcher(lambda: 7, await proxy.open()))
-    try:
-        await here.start()
+    async with through_proxy(redis_server) as (here, proxy):
         await here.hears(there)
         assert here.wakes == 2
         proxy.freeze()
         await reached(lambda: here.wakes == 3, "the new connection")
         await here.hears(there)
-    finally:
-        await here.watcher.stop()
-        await proxy.close()
 
 
 async def test_a_message_nobody_answers_is_given_up_and_the_next_takes_another_connection(
@@ -95,19 +102,13 @@ async def test_a_message_nobody_answers_is_given_up_and_the_next_takes_another_c
     """Who sends does not wait for good on a connection that has died without a word, and tells of it."""
     monkeypatch.setattr(redis_log, "ANSWER_SECONDS", 0.5)
     (there,) = await fleet.started(1)
-    proxy = Proxy(redis_server.url)
-    here = Process(RedisDbLogWatcher(lambda: 7, await proxy.open()))
-    try:
-        await here.start()
+    async with through_proxy(redis_server) as (here, proxy):
         await there.hears(here)
         proxy.freeze()
         await here.commits()
         await reached(lambda: any("are not told of commits" in line for line in caplog.messages), "the line of who sends")
         assert caplog.messages[-1].endswith(": no answer for 0.5 s")
         await there.hears(here)
-    finally:
-        await here.watcher.stop()
-        await proxy.close()
 
 
 async def test_it_is_stopped_while_it_subscribes(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
