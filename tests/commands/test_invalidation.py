@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from opwright import ConfigurationError, Items, LogEntry, NestedEntry, OperationScope, Opwright, telemetry
 from opwright.clock import TurnedClock
-from opwright.commands.origin import Origin
 from opwright.commands.recently_seen import RecentlySeen
 from tests.commands.kit import Note, PlaceOrder, Sum
 
@@ -213,9 +213,17 @@ def test_what_is_forgotten_is_new() -> None:
     assert seen.add(1)
 
 
-def test_a_fork_is_another_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    origin = Origin()
-    own = origin()
-    assert origin() == own
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert origin() != own
+def test_a_fork_is_another_origin() -> None:
+    program = """if True:
+        import os
+        from opwright.commands.origin import Origin
+
+        origin = Origin()
+        before = origin()
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        print("child" if child == 0 else "parent", origin() == before, flush=True)
+    """
+    said = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert said.splitlines() == ["child False", "parent True"]

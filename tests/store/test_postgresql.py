@@ -26,10 +26,11 @@ from opwright.model.operation import OnConflict
 from opwright.model.status import Status
 from opwright.store import own, postgresql
 from opwright.store.engine import Lane
-from opwright.store.postgresql import CONNECTIONS, PostgresEngine, _Lane
+from opwright.store.postgresql import CONNECTIONS, PostgresEngine
 from opwright.store.postgresql_address import own_parameters
 from opwright.store.postgresql_connection import PostgresConnection
 from opwright.store.postgresql_errors import translate
+from opwright.store.postgresql_lane import PostgresLane
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import (
@@ -456,12 +457,11 @@ async def test_a_connection_is_kept_only_while_its_state_is_known(error: BaseExc
     """An answer keeps its connection; a connection that broke is never used again, even if it looks open."""
     raws: list[Idle] = []
 
-    class Engine:
-        async def connect(self, lane: Lane) -> PostgresConnection:
-            raws.append(Idle())
-            return PostgresConnection(raws[-1], prepares=False)
+    async def connect() -> PostgresConnection:
+        raws.append(Idle())
+        return PostgresConnection(raws[-1], prepares=False)
 
-    lane = _Lane(Engine(), Lane.CLIENT)  # type: ignore[arg-type]
+    lane = PostgresLane(connect, 1)
     with pytest.raises(type(error)):
         async with lane.connection():
             raise error

@@ -13,8 +13,8 @@ def clean_context() -> Context:
     """An empty context. OpenTelemetry's own is attached to it where the application uses that."""
     fresh = Context()
     tracing = sys.modules.get("opentelemetry.context")  # what was never imported traces nothing
-    if tracing is not None:
-        fresh.run(tracing.attach, tracing.get_current())
+    if tracing is not None and (current := tracing.get_current()):
+        fresh.run(tracing.attach, current)
     return fresh
 
 

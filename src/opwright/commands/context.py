@@ -28,8 +28,8 @@ class Saved:
 class CommandContext:
     """One run of a command. Exactly one of ``result`` and ``error`` means something once it ``is_finished``.
 
-    ``outer``: the command from within which it was called; ``outermost``: the first of that chain, maybe itself. ``items``: its
-    own bag, in memory only, not shared with nested commands. ``handler``: who handles it, None for a broadcast as a whole.
+    ``outer``: the command from within which it was called; ``outermost``: the first of that chain, itself if it ``is_outermost``.
+    ``items``: its own bag, in memory, not shared with nested commands. ``handler``: who handles it, None for a whole broadcast.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class CommandContext:
         self.items = ContextItems()
         self.is_finished = False
         self.outer = outer
+        self.is_outermost = outer is None
         self.outermost: CommandContext = self if outer is None else outer.outermost
         self.operation: OperationRecord = OperationRecord() if outer is None else outer.operation
         # Until the nested logger says otherwise: who is not recorded speaks for the command around it.
@@ -50,11 +51,6 @@ class CommandContext:
 
     def __repr__(self) -> str:
         return f"<run of {self.command!r}>"
-
-    @property
-    def is_outermost(self) -> bool:
-        """Whether it was not called from within another command."""
-        return self.outer is None
 
     @staticmethod
     def current() -> CommandContext | None:

@@ -34,7 +34,7 @@ class DbOperationScope(OperationScope):
     """A scope in the database. Its transaction begins when something is first written in it; otherwise only the entry is written.
 
     ``in_doubt``: the answer to a COMMIT was lost, and the database has not said since what became of it.
-    ``lost``: the connection of what was rolled back was broken. ``was_cancelled``: a command was, which may have been writing.
+    ``lost``: the connection of what was rolled back was broken.
     """
 
     is_transient: ClassVar[bool] = False
@@ -42,7 +42,6 @@ class DbOperationScope(OperationScope):
     def __init__(self, provider: DbOperationScopeProvider, context: CommandContext, client: Client) -> None:
         super().__init__(provider, context)
         self.in_doubt = False
-        self.was_cancelled = False
         self.lost = False
         self.expiry: ScopeExpired | None = None
         self._client = client
@@ -142,7 +141,7 @@ class DbOperationScope(OperationScope):
 
         async def land() -> bool:
             async with self._turn:
-                await self._write(store, self._plan(entry))
+                await self._write(store, entry)
             return True
 
         if not await surely(land, lambda: self._settled(store)):
@@ -156,9 +155,8 @@ class DbOperationScope(OperationScope):
         for notify in self.notices:
             notify()
 
-    def _plan(self, entry: LogEntry) -> Plan[None]:
-        append = log.append_anew if self._context.operation.given_up else log.append
-        yield from append(entry)
+    def _kept(self) -> Plan[None]:
+        """What was kept for the end."""
         yield from self._events.plan()
         submitted = self._submitted()
         if submitted is not None:
@@ -171,17 +169,22 @@ class DbOperationScope(OperationScope):
         submitted = self._context.operation.submitted
         return None if submitted is None or submitted.over else submitted
 
-    async def _write(self, store: Store, plan: Plan[None]) -> None:
+    def _logged(self, entry: LogEntry) -> Plan[None]:
+        return (log.append_anew if self._context.operation.given_up else log.append)(entry)
+
+    async def _write(self, store: Store, entry: LogEntry) -> None:
         self._check()
         transaction = self._transaction
         if transaction is None:
-            await store.engine.play(plan)
+            await store.engine.play(_both(self._kept(), self._logged(entry)))
             return
         if not transaction.is_open():
             raise InvalidOperation(
                 f"{self._command} has ended the transaction of its scope, which ends it by itself", field="scope"
             )
-        await recognise(transaction.connection, store.engine).ours().play_async(plan)
+        ours = recognise(transaction.connection, store.engine).ours()
+        await ours.play_async(self._kept())
+        await ours.conclude(self._logged(entry))
         self._stop_limit()
         self._transaction = None
         await transaction.commit()
@@ -214,6 +217,11 @@ class DbOperationScope(OperationScope):
                 logger.debug("%s: the connection did not survive the roll-back: %s", self._command, error)
 
 
+def _both(first: Plan[None], then: Plan[None]) -> Plan[None]:
+    yield from first
+    yield from then
+
+
 class Joining:
     """The scope as what a submit joins."""
 
@@ -221,10 +229,6 @@ class Joining:
 
     def __init__(self, scope: DbOperationScope) -> None:
         self._scope = scope
-
-    def ours(self) -> Joining:
-        """It is the scope's anyway."""
-        return self
 
     def play(self, plan: Plan[T]) -> T:
         """Block the loop that would have to answer."""

@@ -38,17 +38,6 @@ class DbOperationScopeProvider(ScopeProvider):
         scope = None if context is None else self._open(context)
         return None if scope is None else Joining(scope)
 
-    async def __call__(self, command: object, context: CommandContext, call_next: CallNext) -> Any:
-        async def watched() -> Any:
-            try:
-                return await call_next()
-            except asyncio.CancelledError:
-                if (scope := self._open(context)) is not None:
-                    scope.was_cancelled = True  # its connection may have been interrupted at anything
-                raise
-
-        return await super().__call__(command, context, watched)
-
     async def _in_scope(self, context: CommandContext, call_next: CallNext) -> Any:
         """Attempts, of which each begins like the first, with the same id."""
         saved = context.save()

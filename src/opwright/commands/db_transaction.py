@@ -40,9 +40,11 @@ class EngineTransaction:
         self._block = own.transaction(engine)
 
     async def begin(self) -> None:
-        limit = PATIENCE if own.stands_in_line(self._engine) else None  # no timer is set up for nothing
+        if not own.stands_in_line(self._engine):
+            self.connection = await self._block.__aenter__()
+            return
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(PATIENCE):
                 self.connection = await self._block.__aenter__()
         except TimeoutError as error:
             raise StoreBusy(

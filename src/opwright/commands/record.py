@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from opwright.commands.to_the_end import Ending
@@ -31,6 +30,7 @@ class OperationRecord:
         self.given_up = False
         self.submitted: Current | None = None
         self.ending = Ending()
+        self._id: int | None = None
 
     def scopes(self) -> list[OperationScope]:
         """Of all attempts, in their order."""
@@ -42,7 +42,9 @@ class OperationRecord:
             self.undone.append(self.scope)
             self.scope = None
 
-    @cached_property
+    @property
     def id(self) -> int:
         """The same over all attempts, so that a commit whose answer was lost is found again."""
-        return new_id()
+        if self._id is None:
+            self._id = new_id()
+        return self._id

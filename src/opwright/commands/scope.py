@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,10 +22,12 @@ class OperationScope(ABC):
     """The life of an outermost command's effects: opened when a handler asks for it, used, committed or rolled back, completed.
 
     ``id``: of the operation. ``is_committed``: None until it is decided. ``entry``: the log entry, once committed.
+    ``was_cancelled``: what was done in it, which may have been writing.
     """
 
     is_transient: ClassVar[bool]
     in_doubt = False  # whether it may be committed though it does not look so
+    was_cancelled = False
 
     def __init__(self, provider: ScopeProvider, context: CommandContext) -> None:
         self.provider = provider
@@ -34,7 +37,9 @@ class OperationScope(ABC):
         self._context = context.outermost
         self._handlers: list[Callable[[bool], Any]] = []
         # Encoded before the handler runs: a command that cannot travel is refused while there is nothing to undo.
-        self._command, self._inputs = _travelling(context.outermost)
+        handler = context.outermost.handler
+        assert handler is not None  # noqa: S101 - nobody else asks for a scope
+        self._command, self._inputs = handler.name, handler.encode(context.outermost.command)
 
     @property
     def items(self) -> OperationItems:
@@ -96,13 +101,6 @@ class OperationScope(ABC):
                 logger.exception("what waits for the end of %s (operation %d, %s) failed", self._command, self.id, end)
 
 
-def _travelling(outermost: CommandContext) -> tuple[str, str]:
-    handler = outermost.handler
-    if handler is None or isinstance(outermost.command, Completion):
-        raise InvalidOperation("what invalidates must change nothing: no operation scope is opened for it", field="scope")
-    return handler.name, handler.encode(outermost.command)
-
-
 class ScopeProvider(ABC):
     """A filter that opens scopes for the handlers below it, and commits or rolls back what it opened.
 
@@ -117,12 +115,10 @@ class ScopeProvider(ABC):
         """A scope for the command of this context, or None: somebody further out shall open one."""
 
     async def __call__(self, command: object, context: CommandContext, call_next: CallNext) -> Any:
-        if not context.is_outermost:
+        if not context.is_outermost or isinstance(command, Completion):  # for which no scope is opened
             return await call_next()
         context.operation.providers.append(self)
         try:
-            if isinstance(command, Completion):  # for which no scope is opened
-                return await call_next()
             return await self._in_scope(context, call_next)
         finally:
             context.operation.providers.pop()
@@ -132,8 +128,9 @@ class ScopeProvider(ABC):
             result = await call_next()
             if (scope := self._own(context)) is not None and scope.is_committed is None:
                 await scope.commit()
-        except BaseException:
+        except BaseException as error:
             if (scope := self._own(context)) is not None:
+                scope.was_cancelled = isinstance(error, asyncio.CancelledError)
                 await scope.roll_back()
             raise
         return result
@@ -174,6 +171,8 @@ def _must_be_durable(context: CommandContext) -> bool:
 
 
 def _opened(context: CommandContext) -> OperationScope:
+    if isinstance(context.outermost.command, Completion):
+        raise InvalidOperation("what invalidates must change nothing: no operation scope is opened for it", field="scope")
     for provider in reversed(context.operation.providers):
         if (scope := provider.open(context)) is not None:
             return scope

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 from opwright.errors import ExtraMissing
@@ -20,14 +20,16 @@ from opwright.store.sqlite_file import patiently
 PATIENCE = 30.0  # seconds: the blocks of other workers come first, and each may last a while
 
 
-@asynccontextmanager
-async def transaction(engine: Engine) -> AsyncIterator[Any]:
+def transaction(engine: Engine) -> AbstractAsyncContextManager[Any]:
     """A transaction for asynchronous code: the connection of the driver. Commits at the end, rolls back on any error."""
     if isinstance(engine, PostgresEngine):
-        async with engine.transaction() as raw:
-            yield raw
-        return
+        return engine.transaction()
     assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
+    return _in_file(engine)
+
+
+@asynccontextmanager
+async def _in_file(engine: SqliteEngine) -> AsyncIterator[LentConnection]:
     async with engine.own_turn:  # in line here, not in threads: the thread that is to commit must not wait behind them
         if (pause := engine.pauses.left()) > 0:
             await asyncio.sleep(pause)
@@ -46,7 +48,10 @@ async def transaction(engine: Engine) -> AsyncIterator[Any]:
 
 def stands_in_line(engine: Engine) -> bool:
     """Whether a transaction may have to wait for as long as others of this process last."""
-    return not isinstance(engine, SqliteEngine) or engine.own_turn.length > 0
+    if isinstance(engine, PostgresEngine):
+        return engine.is_full
+    assert isinstance(engine, SqliteEngine)  # noqa: S101 - there are two engines
+    return engine.own_turn.length > 0
 
 
 @contextmanager

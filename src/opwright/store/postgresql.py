@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,9 @@ from opwright.store.migrations import migrations, missing
 from opwright.store.notifier import Notifier
 from opwright.store.postgresql_address import SERVER_KEEPALIVES, Addresses, own_parameters
 from opwright.store.postgresql_connection import PostgresConnection
-from opwright.store.postgresql_errors import doubts_others, harmless, translate
+from opwright.store.postgresql_errors import doubts_others, translate
+from opwright.store.postgresql_lane import PostgresLane
+from opwright.store.postgresql_transaction import ISOLATION, OwnTransaction
 from opwright.store.statements import POSTGRESQL, Part, load
 from opwright.store.surely import past_conflicts
 
@@ -53,63 +55,6 @@ _LANE_SETTINGS = {
     Lane.CLAIM: {"synchronous_commit": "off", "plan_cache_mode": "force_generic_plan"},
     Lane.SETTLE: {"plan_cache_mode": "force_generic_plan"},
 }
-_ISOLATION = "read_committed"
-
-
-class _Lane:
-    """A few connections, the last one used first; whoever finds none free waits for one."""
-
-    def __init__(self, engine: PostgresEngine, lane: Lane) -> None:
-        self._engine = engine
-        self._lane = lane
-        self._free: list[PostgresConnection] = []
-        self._places = asyncio.Semaphore(CONNECTIONS[lane])
-        self._closed = False
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[PostgresConnection]:
-        """One connection. It is thrown away, never kept, when its state is unknown: after a cancelled call, or a broken one."""
-        async with self._places:
-            connection = self._waiting() or await self._engine.connect(self._lane)
-            try:
-                yield connection
-            except BaseException as error:
-                self._take_back(connection, keep=harmless(error))
-                raise
-            self._take_back(connection, keep=True)
-
-    def _waiting(self) -> PostgresConnection | None:
-        """One that is free and still open; the server may have ended it meanwhile."""
-        while self._free:
-            connection = self._free.pop()
-            if connection.sound():
-                return connection
-            connection.discard()
-        return None
-
-    def _take_back(self, connection: PostgresConnection, *, keep: bool) -> None:
-        if keep and connection.sound() and not self._closed:
-            self._free.append(connection)
-        else:
-            connection.discard()
-
-    def abandon(self) -> None:
-        """Close every free connection's socket."""
-        free, self._free = self._free, []
-        for connection in free:
-            connection.abandon()
-
-    async def close(self) -> None:
-        """Close what is free now, and what is in use when it comes back."""
-        self._closed = True
-        free, self._free = self._free, []
-        await asyncio.gather(*(connection.close() for connection in free))
-
-    def renew(self) -> None:
-        """Give up what is free: the next connections are made anew, perhaps to another server."""
-        free, self._free = self._free, []
-        for connection in free:
-            connection.discard()
 
 
 class PostgresEngine:
@@ -138,7 +83,7 @@ class PostgresEngine:
         self.log_channel = f"{self.channel}_log"
         self._waited_for = 0.0  # until when somebody elsewhere wants to hear of ends; monotonic
         self._gate = zlib.crc32(f"opwright gate {self.schema}".encode())
-        self._lanes: dict[Lane, _Lane] = {}
+        self._lanes: dict[Lane, PostgresLane] = {}
         self._listeners: list[PostgresConnection] = []
         self._notifier = Notifier(partial(self._send_notification, self.channel))
         self._ends_notifier = Notifier(partial(self._send_notification, self.ends_channel))
@@ -146,7 +91,7 @@ class PostgresEngine:
 
     async def open(self) -> None:
         """Connect, check the server's version, and install or check the schema."""
-        self._lanes = {lane: _Lane(self, lane) for lane in Lane}
+        self._lanes = self._made()
         try:
             await self._install(upgrade=False)
         except BaseException:
@@ -207,7 +152,7 @@ class PostgresEngine:
         async with (
             self._translated(),
             self._lane(lane).connection() as connection,
-            connection.raw.transaction(isolation=_ISOLATION),
+            connection.raw.transaction(isolation=ISOLATION),
         ):
             try:
                 step = next(plan)
@@ -217,31 +162,14 @@ class PostgresEngine:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
+    def transaction(self) -> OwnTransaction:
         """A transaction on a connection that none of our statements uses; what goes wrong in it, the caller sees as it is."""
-        async with self._lane(Lane.OWN).connection() as connection:
-            await connection.raw.ready()
-            transaction = connection.raw.transaction(isolation=_ISOLATION)
-            await transaction.start()
-            try:
-                yield connection.raw
-            except BaseException:
-                with suppress(Exception):  # the connection may be gone; what went wrong first is what the caller must hear
-                    await transaction.rollback()
-                    await self._forget(connection)
-                raise
-            await transaction.commit()
-            await self._forget(connection)
+        return OwnTransaction(self._lane(Lane.OWN), pooled=self.pooled)
 
-    async def _forget(self, connection: PostgresConnection) -> None:
-        """Nothing that a block has set is there for the next."""
-        if self.pooled:  # the session is nobody's
-            return
-        try:
-            await connection.raw.forget()
-        except Exception:  # noqa: BLE001 - it broke after the end; the next finds it closed
-            connection.raw.terminate()
+    @property
+    def is_full(self) -> bool:
+        """Whether another one has to end before such a transaction can begin."""
+        return self._lane(Lane.OWN).is_full
 
     def notify(self) -> None:
         """Send a notification soon; many calls become one."""
@@ -262,7 +190,7 @@ class PostgresEngine:
 
     async def migrate(self) -> list[int]:
         """Bring the schema to this program's version."""
-        self._lanes = self._lanes or {lane: _Lane(self, lane) for lane in Lane}
+        self._lanes = self._lanes or self._made()
         return await self._install(upgrade=True)
 
     async def connect(self, lane: Lane) -> PostgresConnection:
@@ -300,7 +228,7 @@ class PostgresEngine:
         async with self._translated(), self._lane(Lane.CONTROL).connection() as connection:
             raw = connection.raw
             await self._check_version(raw)
-            async with raw.transaction(isolation=_ISOLATION):
+            async with raw.transaction(isolation=ISOLATION):
                 await raw.execute(f"select pg_advisory_xact_lock({self._gate + 1})")
                 applied = await self._applied(raw)
                 steps = missing(migrations(POSTGRESQL, self.schema), applied, upgrade=upgrade)
@@ -329,7 +257,10 @@ class PostgresEngine:
         rows = await raw.fetch(f"select version from {self.schema}.migrations")
         return {row[0] for row in rows}
 
-    def _lane(self, lane: Lane) -> _Lane:
+    def _made(self) -> dict[Lane, PostgresLane]:
+        return {lane: PostgresLane(partial(self.connect, lane), CONNECTIONS[lane]) for lane in Lane}
+
+    def _lane(self, lane: Lane) -> PostgresLane:
         if not self._lanes:
             raise StoreUnavailable("the database is not open: use `async with ops:` or start a host")
         return self._lanes[lane]
@@ -344,7 +275,7 @@ class PostgresEngine:
         if not self.pooled:
             yield
             return
-        async with connection.raw.transaction(isolation=_ISOLATION):
+        async with connection.raw.transaction(isolation=ISOLATION):
             yield
 
     @asynccontextmanager

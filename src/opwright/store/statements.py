@@ -18,6 +18,7 @@ from typing import Any
 
 from opwright.errors import ConfigurationError
 from opwright.model.operation import Operation
+from opwright.store.literals import literal
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
@@ -39,6 +40,10 @@ class Part:
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """The values by position."""
         return [values[name] for name in self.parameters]
+
+    def written(self, values: dict[str, Any]) -> str:
+        """The text with the values in it, for PostgreSQL."""
+        return self.pyformat % {name: literal(values[name]) for name in self.parameters}
 
     @property
     def pyformat(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from opwright.store.engine import Rows
+from opwright.store.engine import Plan, Rows
 from opwright.store.foreign.bracket import Bracket, of_postgresql
 from opwright.store.foreign.connection import Async
 from opwright.store.statements import Statement
@@ -13,7 +13,7 @@ from opwright.store.statements import Statement
 class Asyncpg(Async):
     """A ``Connection``, or the proxy of one."""
 
-    types = ("asyncpg.connection.Connection", "asyncpg.pool.PoolConnectionProxy")
+    types: ClassVar[tuple[str, ...]] = ("asyncpg.connection.Connection", "asyncpg.pool.PoolConnectionProxy")
 
     def _dialect(self) -> str:
         return "postgresql"
@@ -24,3 +24,16 @@ class Asyncpg(Async):
     async def _run(self, statement: Statement, values: dict[str, Any]) -> Rows:
         (part,) = statement.parts
         return await self._on.fetch(part.sql, *part.arguments(values))  # type: ignore[no-any-return]
+
+
+class OwnAsyncpg(Asyncpg):
+    """One of ours, which the code of an application uses for a while."""
+
+    types: ClassVar[tuple[str, ...]] = ("opwright.store.postgresql_own.OwnConnection",)
+
+    async def conclude(self, plan: Plan[None]) -> None:
+        *first, last = ((self._engine.statements[one.name], self._engine.values(one.values)) for one in plan)
+        for step in first:
+            await self._run(*step)
+        statement, values = last
+        self._on.with_commit(statement.parts[0].written(values))

@@ -29,9 +29,6 @@ class Foreign(Protocol):
 
     is_async: bool
 
-    def ours(self) -> Foreign:
-        """The same for a transaction that is undone as a whole if a plan fails: nothing is said around the plan."""
-
     def play(self, plan: Plan[T]) -> T:
         """Run a plan in the calling thread; all of it or nothing. Raises InvalidOperation for a connection that is awaited."""
 
@@ -77,6 +74,10 @@ class Connection(ABC):
     @abstractmethod
     async def play_async(self, plan: Plan[T]) -> T:
         """Run a plan, awaited."""
+
+    async def conclude(self, plan: Plan[None]) -> None:
+        """Run a plan that needs no answers, the last statement no later than with the COMMIT, which must follow at once."""
+        await self.play_async(plan)
 
     def after_commit(self, notify: Callable[[], None]) -> bool:
         """On SQLite there is nothing to send: hosts see the file change when the caller commits."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from opwright.errors import InvalidOperation
 from opwright.store.engine import Engine
-from opwright.store.foreign.asyncpg import Asyncpg
-from opwright.store.foreign.connection import Connection, Foreign
+from opwright.store.foreign.asyncpg import Asyncpg, OwnAsyncpg
+from opwright.store.foreign.connection import Connection
 from opwright.store.foreign.django import Django
 from opwright.store.foreign.psycopg import AsyncPsycopg, Psycopg
 from opwright.store.foreign.sqlalchemy import AsyncScopedSqlAlchemy, AsyncSqlAlchemy, ScopedSqlAlchemy, SqlAlchemy
 from opwright.store.foreign.sqlite import Sqlite
 
 _CLASSES: tuple[type[Connection], ...] = (
-    Asyncpg, Psycopg, AsyncPsycopg, SqlAlchemy, ScopedSqlAlchemy, AsyncSqlAlchemy, AsyncScopedSqlAlchemy, Django, Sqlite,
+    Asyncpg, OwnAsyncpg, Psycopg, AsyncPsycopg, SqlAlchemy, ScopedSqlAlchemy, AsyncSqlAlchemy, AsyncScopedSqlAlchemy, Django,
+    Sqlite,
 )  # fmt: skip
 _KINDS = {name: kind for kind in _CLASSES for name in kind.types}
 
@@ -44,7 +45,7 @@ _INSTEAD = {
 }
 
 
-def recognise(on: object, engine: Engine) -> Foreign:
+def recognise(on: object, engine: Engine) -> Connection:
     """The caller's connection. Raises InvalidOperation for one that Opwright does not know, or of another kind of database."""
     names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__]
     for name in names:

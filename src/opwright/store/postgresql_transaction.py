@@ -1,0 +1,69 @@
+"""Transactions of callers on PostgreSQL, each on a connection that none of our statements uses."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from opwright.store.postgresql_connection import PostgresConnection
+from opwright.store.postgresql_lane import PostgresLane
+
+ISOLATION = "read_committed"
+
+
+class OwnTransaction:
+    """A block that commits at its end, or rolls back on any error. What goes wrong in it, the caller sees as it is.
+
+    A class, because a generator for each of its layers costs more than a statement: every durable command has one.
+    """
+
+    _connection: PostgresConnection
+    _transaction: Any
+
+    def __init__(self, lane: PostgresLane, *, pooled: bool) -> None:
+        self._lane = lane
+        self._pooled = pooled
+
+    async def __aenter__(self) -> Any:
+        connection = self._connection = await self._lane.take()
+        raw = connection.raw
+        try:
+            await raw.ready()
+            self._transaction = raw.transaction(isolation=ISOLATION)
+            await self._transaction.start()
+        except BaseException as error:
+            self._lane.take_back(connection, error)
+            raise
+        return raw
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            await self._undo(error)
+            return
+        try:
+            await self._transaction.commit()
+        except BaseException as refused:
+            await self._let_go(refused)
+            raise
+        await self._let_go()
+
+    async def _undo(self, error: BaseException) -> None:
+        """What went wrong first is what the caller must hear: the connection may be gone."""
+        try:
+            with suppress(Exception):
+                await self._transaction.rollback()
+        finally:
+            await self._let_go(error)
+
+    async def _let_go(self, error: BaseException | None = None) -> None:
+        """Nothing that the block has set is there for the next. Behind a pooler the session is nobody's."""
+        raw = self._connection.raw
+        try:
+            if raw.is_in_transaction():  # what was sent with the COMMIT was refused, and the COMMIT with it
+                await raw.execute("ROLLBACK")
+            if not self._pooled:
+                await raw.forget()
+        except Exception:  # noqa: BLE001 - it broke after the end; the next finds it closed
+            raw.terminate()
+        finally:
+            self._lane.take_back(self._connection, error)
