@@ -366,6 +366,18 @@ async def test_between_two_blocks_nothing_is_sent_but_with_the_begin(store: Stor
     assert sent == ["select", "COMMIT;", "BEGIN;\nSELECT, reset", "select", "COMMIT;"]
 
 
+async def test_whom_a_block_has_the_driver_call_is_not_called_after_it(store: Store, raw: Raw) -> None:
+    """Also while the server, which learns of it with the next block, still tells."""
+    heard: list[object] = []
+    async with own.transaction(store.engine) as connection:
+        await connection.add_listener("news", lambda *news: heard.append(news))
+    await raw.execute("notify news")
+    async with own.transaction(store.engine) as after:
+        assert after is connection
+        await after.execute("select 1")
+    assert heard == []
+
+
 async def test_a_connection_that_breaks_during_a_statement_means_unavailable(store: Store, host: Member, raw: Raw) -> None:
     """The caller learns that the answer is lost, and the next call works."""
     (one,) = await submit(store)

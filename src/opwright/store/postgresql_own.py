@@ -67,7 +67,7 @@ class OwnConnection(_Connection):
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """The driver's. A BEGIN comes after what is still to be forgotten, in a transaction before its own."""
         last, self._last = self._last, None
-        if last is not None and query.startswith("COMMIT"):  # otherwise what it belongs to is not committed
+        if last is not None and not query.startswith("ROLLBACK"):
             query = f"{last};\n{query}"
         if self._is_unclean:
             self._is_unclean = False

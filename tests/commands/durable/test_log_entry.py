@@ -1,0 +1,70 @@
+"""On PostgreSQL the log entry of a durable command goes out in one message with the COMMIT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import asyncpg
+import pytest
+
+from opwright import OperationScope, Opwright
+from tests.commands.durable.kit import AddUser, entries, insert, users
+from tests.commands.kit import Note
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+async def test_a_log_entry_costs_no_round_trip_of_its_own(ops: Opwright) -> None:
+    """It goes out with the COMMIT, as the reset of the session goes out with the BEGIN."""
+    sent: list[str] = []
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        connection.add_query_logger(lambda record: sent.append(record.query))
+        await insert(connection, command.name)
+
+    await ops.call(AddUser("ann"))
+    await asyncio.sleep(0)  # the driver tells of it a little later
+    assert [text.split()[0] for text in sent] == ["insert", "insert"]
+    assert sent[0].startswith("insert into users")
+    assert sent[1].startswith("insert into opwright.operation_log")
+    assert sent[1].endswith("COMMIT;")
+
+
+async def test_a_log_entry_is_what_it_was_whatever_the_handler_has_set(ops: Opwright) -> None:
+    """Where a backslash in quotes is an escape for the session, a name must not end a text."""
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        scope.items.keyless_set(Note("\\'; rollback; --"))
+        connection = await scope.connection()
+        await connection.execute("set standard_conforming_strings = off; set escape_string_warning = off")
+        await insert(connection, "bob")
+
+    odd = AddUser("it's \\' \n \"quoted\" %s %(id)s $1 :id ü 🎈")
+    await ops.call(odd)
+    (entry,) = await entries(ops)
+    assert json.loads(entry.inputs) == {"name": odd.name}
+    assert entry.items.keyless_get(Note) == Note("\\'; rollback; --")
+    assert await users(ops) == ["bob"]
+
+
+async def test_a_command_whose_log_entry_is_refused_leaves_nothing_and_its_connection_is_used_again(ops: Opwright) -> None:
+    used: list[int] = []
+
+    @ops.command(retries=0)
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        used.append(connection.get_server_pid())
+        await insert(connection, command.name)
+        if command.name == "bad":
+            await connection.execute("insert into opwright.operation_log (id, logged_at) values ($1, 0)", scope.id)
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await ops.call(AddUser("bad"))
+    assert (await users(ops), await entries(ops)) == ([], [])
+    await ops.call(AddUser("good"))
+    assert await users(ops) == ["good"]
+    assert used[0] == used[1]
