@@ -155,6 +155,9 @@ class DbOperationScope(OperationScope):
         for notify in self.notices:
             notify()
 
+    def _keeps_anything(self) -> bool:
+        return bool(self._events) or self._submitted() is not None
+
     def _kept(self) -> Plan[None]:
         """What was kept for the end."""
         yield from self._events.plan()
@@ -183,7 +186,8 @@ class DbOperationScope(OperationScope):
                 f"{self._command} has ended the transaction of its scope, which ends it by itself", field="scope"
             )
         ours = recognise(transaction.connection, store.engine).ours()
-        await ours.play_async(self._kept())
+        if self._keeps_anything():
+            await ours.play_async(self._kept())
         await ours.conclude(self._logged(entry))
         self._stop_limit()
         self._transaction = None

@@ -32,7 +32,8 @@ class Step(NamedTuple):
 class Filter:
     """A function around the rest of the chain, for all commands of a type. What it returns is the result.
 
-    ``everywhere``: for completions too; else a filter sees them only if it names their type. ``is_ours``: none of an application.
+    Completions pass by all that do not name their type. ``everywhere``: it is shown in their pipeline all the same. ``is_ours``:
+    none of an application.
     """
 
     name: str
@@ -43,10 +44,12 @@ class Filter:
     is_ours: bool = False
 
     def applies_to(self, command: type) -> bool:
-        """Whether commands of this type pass through it."""
-        if command is Completion and not self.everywhere and Completion not in _members(self.kind):
-            return False
-        return issubclass(command, self.kind)
+        """Whether it stands in the pipeline of commands of this type."""
+        return issubclass(command, self.kind) and (self.everywhere or self.acts_on(command))
+
+    def acts_on(self, command: type) -> bool:
+        """Whether such a command passes through it."""
+        return command is not Completion or Completion in _members(self.kind)
 
 
 def own_filter(function: FilterFunction, priority: Any) -> Filter:
@@ -84,9 +87,10 @@ class Pipeline:
         self.filters = in_order(filters)
         self.handler = handler
         self.is_ours = all(one.is_ours for one in self.filters)
+        self._called = tuple(one for one in self.filters if one.acts_on(handler.kind))
 
     def steps(self) -> list[Step]:
-        """Every filter and the handler, in the order in which they are called."""
+        """Every filter and the handler, in their order."""
         return [*(Step(one.priority, one.name) for one in self.filters), Step(HANDLER, self.handler.name)]
 
     async def run(self, context: CommandContext) -> Any:
@@ -96,11 +100,11 @@ class Pipeline:
     async def _from(self, context: CommandContext, position: int) -> Any:
         context.result, context.error = None, None  # an earlier run of the rest may have left its own
         try:
-            if position == len(self.filters):
+            if position == len(self._called):
                 context.result = await self.handler.handle(context)
             else:
                 call_next = partial(self._from, context, position + 1)
-                context.result = await self.filters[position].function(context.command, context, call_next)
+                context.result = await self._called[position].function(context.command, context, call_next)
         except Exception as error:
             context.error = error
             raise

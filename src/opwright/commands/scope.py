@@ -115,7 +115,7 @@ class ScopeProvider(ABC):
         """A scope for the command of this context, or None: somebody further out shall open one."""
 
     async def __call__(self, command: object, context: CommandContext, call_next: CallNext) -> Any:
-        if not context.is_outermost or isinstance(command, Completion):  # for which no scope is opened
+        if not context.is_outermost:
             return await call_next()
         context.operation.providers.append(self)
         try:

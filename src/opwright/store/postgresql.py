@@ -201,6 +201,7 @@ class PostgresEngine:
             from opwright.store.postgresql_own import OwnConnection
 
             raw = await self._addresses.connect(command_timeout=None, settings=settings, cached=cached, kind=OwnConnection)
+            raw.prepares = not self.pooled
             return PostgresConnection(raw, prepares=False)
         if not self.pooled:
             settings |= _SETTINGS | _LANE_SETTINGS.get(lane, {})

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from opwright.store.statements import Part
+
 if TYPE_CHECKING:
     _Connection = asyncpg.Connection[asyncpg.Record]
 else:
@@ -22,14 +24,19 @@ ANSWER_SECONDS = 5.0
 
 
 class OwnConnection(_Connection):
-    """asyncpg's, with ``forget`` after each block and ``ready`` before the next."""
+    """asyncpg's, with ``forget`` after each block and ``ready`` before the next. ``prepares``: not through a pooler."""
 
+    prepares = True
     _last: str | None = None
     _has_listeners = False
     _postpones = False
     _is_unclean = False
     _timer: asyncio.TimerHandle | None = None
     _cleaning: asyncio.Task[None] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepared: dict[str, Any] = {}
 
     async def forget(self) -> None:
         """What is known here of the session at once, the session itself soon."""
@@ -60,9 +67,14 @@ class OwnConnection(_Connection):
         """What the driver sends to forget everything; nothing where that is sent later."""
         return "" if self._postpones else super().get_reset_query()
 
-    def with_commit(self, statement: str) -> None:
+    async def with_commit(self, part: Part, values: dict[str, Any]) -> None:
         """Send a last statement in one message with the COMMIT: a round trip of its own is a fourth of a small transaction."""
-        self._last = statement
+        if not self.prepares:
+            self._last = part.written(values)
+            return
+        if part.sql not in self._prepared:
+            self._prepared[part.sql] = await self.prepare(part.sql, name=f"opwright_{len(self._prepared)}")
+        self._last = part.executed(self._prepared[part.sql].get_name(), values)
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """The driver's. A BEGIN comes after what is still to be forgotten, in a transaction before its own."""

@@ -45,6 +45,10 @@ class Part:
         """The text with the values in it, for PostgreSQL."""
         return self.pyformat % {name: literal(values[name]) for name in self.parameters}
 
+    def executed(self, name: str, values: dict[str, Any]) -> str:
+        """The call of the same statement, which a connection to PostgreSQL has prepared under a name."""
+        return f"execute {name}({', '.join([literal(values[parameter]) for parameter in self.parameters])})"
+
     @property
     def pyformat(self) -> str:
         """The text with ``%(name)s``, as Django wants it."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from opwright.errors import StoreBusy, StoreConflict, StoreUnavailable
 
-# Serialization failure, deadlock, a lock that was not to be had; connection lost, too many of them, server going or read-only.
-_STATES = ("40001", "40P01", "55P03", "08", "53300", "57P", "25006", "25P03")
+# Serialization failure, deadlock, a lock that was not to be had; connection lost, too many of them, server going or read-only; a
+# prepared statement that is gone, which the next connection prepares anew.
+_STATES = ("40001", "40P01", "55P03", "08", "53300", "57P", "25006", "25P03", "26000")
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 

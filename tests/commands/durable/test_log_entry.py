@@ -27,10 +27,47 @@ async def test_a_log_entry_costs_no_round_trip_of_its_own(ops: Opwright) -> None
 
     await ops.call(AddUser("ann"))
     await asyncio.sleep(0)  # the driver tells of it a little later
-    assert [text.split()[0] for text in sent] == ["insert", "insert"]
+    assert len(sent) == 2
     assert sent[0].startswith("insert into users")
-    assert sent[1].startswith("insert into opwright.operation_log")
+    assert sent[1].startswith("execute opwright_")
     assert sent[1].endswith("COMMIT;")
+
+
+async def test_a_handler_may_throw_away_what_the_connection_has_prepared(ops: Opwright) -> None:
+    """The command is run again, on a connection that prepares it anew."""
+    runs: list[str] = []
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        runs.append(command.name)
+        if command.name == "bad" and len(runs) == 2:
+            await connection.execute("deallocate all")
+        await insert(connection, command.name)
+
+    await ops.call(AddUser("good"))
+    await ops.call(AddUser("bad"))
+    assert runs == ["good", "bad", "bad"]
+    assert await users(ops) == ["bad", "good"]
+    assert len(await entries(ops)) == 2
+
+
+async def test_behind_a_pooler_nothing_is_prepared(database_url: str, ops: Opwright) -> None:
+    """Another connection to the server may get the next statement."""
+    pooled, sent = Opwright(f"{database_url}?pooled=true"), list[str]()
+
+    @pooled.command
+    async def add_user(command: AddUser, scope: OperationScope) -> int:
+        connection = await scope.connection()
+        connection.add_query_logger(lambda record: sent.append(record.query))
+        return int(await connection.fetchval("select count(*) from pg_prepared_statements"))
+
+    odd = AddUser("it's \\' %s %(id)s $1 :id")
+    async with pooled:
+        assert [await pooled.call(odd) for _ in range(2)] == [0, 0]
+        await asyncio.sleep(0)
+    assert "insert into opwright.operation_log" in sent[1]
+    assert [json.loads(entry.inputs) for entry in await entries(ops)] == [{"name": odd.name}] * 2
 
 
 async def test_a_log_entry_is_what_it_was_whatever_the_handler_has_set(ops: Opwright) -> None:

@@ -36,4 +36,4 @@ class OwnAsyncpg(Asyncpg):
         for step in first:
             await self._run(*step)
         statement, values = last
-        self._on.with_commit(statement.parts[0].written(values))
+        await self._on.with_commit(statement.parts[0], values)

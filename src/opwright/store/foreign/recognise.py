@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, cast
+
 from opwright.errors import InvalidOperation
 from opwright.store.engine import Engine
 from opwright.store.foreign.asyncpg import Asyncpg, OwnAsyncpg
@@ -47,9 +50,18 @@ _INSTEAD = {
 
 def recognise(on: object, engine: Engine) -> Connection:
     """The caller's connection. Raises InvalidOperation for one that Opwright does not know, or of another kind of database."""
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(on).__mro__]
-    for name in names:
-        if name in _KINDS:
-            return _KINDS[name](on, engine)
+    known = _known(cast("Any", type(on)))  # mypy takes a class for something that has no hash
+    if known is not None:
+        return known(on, engine)
+    names = _names(type(on))
     instead = next((_INSTEAD[name] for name in names if name in _INSTEAD), ALL)
     raise InvalidOperation(f"on: {names[0]} is no connection Opwright knows; give {instead}", field="on")
+
+
+@cache
+def _known(kind: type[Any]) -> type[Connection] | None:
+    return next((_KINDS[name] for name in _names(kind) if name in _KINDS), None)
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [f"{one.__module__}.{one.__qualname__}" for one in kind.__mro__]
