@@ -1,6 +1,8 @@
 """PostgreSQL: many hosts at once, connections that break, and settings that others chose."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -376,6 +378,21 @@ async def test_whom_a_block_has_the_driver_call_is_not_called_after_it(store: St
         assert after is connection
         await after.execute("select 1")
     assert heard == []
+
+
+async def test_a_begin_that_nobody_answers_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's process stands still; the next block has another one."""
+    monkeypatch.setattr("opwright.store.postgresql_own.BEGIN_SECONDS", 0.2)
+    async with own.transaction(store.engine) as connection:
+        pid = connection.get_server_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreUnavailable, match="PostgreSQL does not answer"):
+            await promptly(own.transaction(store.engine).__aenter__())
+        async with own.transaction(store.engine) as connection:
+            assert connection.get_server_pid() != pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_connection_that_breaks_during_a_statement_means_unavailable(store: Store, host: Member, raw: Raw) -> None:

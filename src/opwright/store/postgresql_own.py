@@ -21,6 +21,7 @@ else:
 
 SOON = 0.02  # seconds: a lock that was left behind may keep others out
 ANSWER_SECONDS = 5.0
+BEGIN_SECONDS = 35.0  # what comes after it has no limit, for it is the caller's
 
 
 class OwnConnection(_Connection):
@@ -81,6 +82,8 @@ class OwnConnection(_Connection):
         last, self._last = self._last, None
         if last is not None and not query.startswith("ROLLBACK"):
             query = f"{last};\n{query}"
+        if query.startswith("BEGIN"):
+            timeout = BEGIN_SECONDS
         if self._is_unclean:
             self._is_unclean = False
             query = f"BEGIN;\n{self.get_reset_query()}\nCOMMIT;\n{query}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from opwright.errors import StoreUnavailable
 from opwright.store.postgresql_connection import PostgresConnection
 from opwright.store.postgresql_lane import PostgresLane
 
@@ -33,6 +34,8 @@ class OwnTransaction:
             await self._transaction.start()
         except BaseException as error:
             self._lane.take_back(connection, error)
+            if isinstance(error, TimeoutError):
+                raise StoreUnavailable("PostgreSQL does not answer: a BEGIN was given up") from error
             raise
         return raw
 
