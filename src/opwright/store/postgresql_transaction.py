@@ -15,7 +15,7 @@ ISOLATION = "read_committed"
 class OwnTransaction:
     """A block that commits at its end, or rolls back on any error. What goes wrong in it, the caller sees as it is.
 
-    A class, because a generator for each of its layers costs more than a statement: every durable command has one.
+    A class, not generators around each other: every durable command has one.
     """
 
     _connection: PostgresConnection
