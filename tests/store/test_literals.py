@@ -46,11 +46,30 @@ async def test_a_text_is_read_as_it_was(connection: asyncpg.Connection, standard
         assert await connection.fetchval(f"select {literal(text)}") == text
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "BIG5", "SJIS", "GBK", "EUC_JP", "UTF8"])
+async def test_a_text_is_read_as_it_was_in_any_encoding(connection: asyncpg.Connection, encoding: str) -> None:
+    """Also where the end of a character and what follows it would be one character for the server."""
+    wanted = [*ODD, "æ\u6865\\'||null); drop table kept; --", "\u0080\uffff", "\U0010ffff\\"]
+    await connection.execute("create table kept (text text, place integer)")
+    await connection.execute(f"set backslash_quote = on; set client_encoding = '{encoding}'")
+    for place, text in enumerate(wanted):
+        await connection.execute(f"insert into kept values ({literal(text)}, {place})")
+    await connection.execute("reset client_encoding")
+    assert [row["text"] for row in await connection.fetch("select text from kept order by place")] == wanted
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800"], ids=ascii)
+async def test_what_no_text_can_hold_is_refused(connection: asyncpg.Connection, text: str) -> None:
+    with pytest.raises(asyncpg.PostgresError):
+        await connection.fetchval(f"select {literal(text)}")
+
+
 @given(st.lists(texts, min_size=1, max_size=5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_ends_before_its_end(values: list[str]) -> None:
     """Read as the lexer of PostgreSQL reads: a backslash takes what follows with it, two quotes are one."""
     rest = "".join(map(literal, values))
+    assert rest.isascii()
     for value in values:
         assert rest.startswith("E'")
         read, rest = _read(rest[2:])
@@ -61,7 +80,9 @@ def test_no_text_ends_before_its_end(values: list[str]) -> None:
 def _read(text: str) -> tuple[str, str]:
     read, at = "", 0
     while True:
-        if text[at] == "\\":
+        if text[at : at + 2] == "\\U":
+            read, at = read + chr(int(text[at + 2 : at + 10], 16)), at + 10
+        elif text[at] == "\\":
             assert text[at + 1] == "\\"
             read, at = read + "\\", at + 2
         elif text[at] != "'":

@@ -33,6 +33,7 @@ from opwright.store.postgresql_address import own_parameters
 from opwright.store.postgresql_connection import PostgresConnection
 from opwright.store.postgresql_errors import translate
 from opwright.store.postgresql_lane import PostgresLane
+from opwright.store.postgresql_own import OwnConnection
 from opwright.store.statements import POSTGRESQL, load
 from opwright.store.store import Store, engine_for
 from tests.contract.kit import (
@@ -378,6 +379,34 @@ async def test_whom_a_block_has_the_driver_call_is_not_called_after_it(store: St
         assert after is connection
         await after.execute("select 1")
     assert heard == []
+
+
+async def test_a_connection_whose_roll_back_was_cancelled_is_not_used_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though what the block itself raised would have done it no harm."""
+    begun, used, execute = asyncio.Event(), list[Any](), OwnConnection.execute
+
+    async def stuck(self: OwnConnection, query: str, *args: Any, **named: Any) -> str:
+        if query == "ROLLBACK;" and not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        return await execute(self, query, *args, **named)
+
+    async def block() -> None:
+        async with own.transaction(store.engine) as connection:
+            used.append(connection)
+            raise KeyTaken("no", winner=1)
+
+    monkeypatch.setattr(OwnConnection, "execute", stuck)
+    task = asyncio.create_task(block())
+    await promptly(begun.wait())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await promptly(task)
+    assert used[0].is_closed()
+    async with own.transaction(store.engine) as connection:
+        assert connection is not used[0]
 
 
 async def test_a_begin_that_nobody_answers_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,11 +44,12 @@ async def test_what_commands_write_and_their_entries_are_one_transaction(databas
 
 async def test_an_entry_that_is_refused_leaves_nothing_to_whoever_gets_the_connection_next(database_url: str) -> None:
     """The transaction is ended before the pooler gives its connection away."""
-    ops = Opwright(database_url)
+    ops, used = Opwright(database_url), set[object]()
 
     @ops.command(retries=0)
     async def add_user(command: AddUser, scope: OperationScope) -> None:
         connection = await scope.connection()
+        used.add(connection)
         await insert(connection, command.name)
         if command.name == "bad":
             await connection.execute(f"insert into opwright.operation_log (id, logged_at) values ({scope.id}, 0)")
@@ -60,3 +61,4 @@ async def test_an_entry_that_is_refused_leaves_nothing_to_whoever_gets_the_conne
         for number in range(2 * POOL):
             await ops.call(AddUser(str(number)))
         assert await users(ops) == [str(number) for number in range(2 * POOL)]
+    assert len(used) == 1

@@ -59,7 +59,7 @@ class EngineTransaction:
         try:
             await self._block.__aexit__(None, None, None)
         except Exception as error:
-            if own.is_doubtful(error):
+            if own.is_doubtful(error) and not own.is_unsent(error):
                 raise StoreUncertain(f"the answer to a COMMIT was lost ({type(error).__name__}: {error})") from error
             raise
 

@@ -83,6 +83,11 @@ def is_doubtful(error: Exception) -> bool:
     return state.startswith(("08", "57P"))
 
 
+def is_unsent(error: Exception) -> bool:
+    """Whether the driver, which is asyncpg, refused to send something, because an earlier statement still runs."""
+    return "another operation is in progress" in str(error)
+
+
 def is_open(connection: Any) -> bool:
     """Whether the transaction is still the one that was begun, as far as its connection tells; a broken one tells nothing."""
     if isinstance(connection, sqlite3.Connection):

@@ -70,6 +70,8 @@ class OwnConnection(_Connection):
 
     async def with_commit(self, part: Part, values: dict[str, Any]) -> None:
         """Send a last statement in one message with the COMMIT: a round trip of its own is a fourth of a small transaction."""
+        if self.is_closed():  # so the COMMIT will not be sent, and nobody need ask what became of it
+            raise asyncpg.InterfaceError("connection is closed")
         if not self.prepares:
             self._last = part.written(values)
             return

@@ -7,6 +7,7 @@ from typing import Any
 
 from opwright.errors import StoreUnavailable
 from opwright.store.postgresql_connection import PostgresConnection
+from opwright.store.postgresql_errors import harmless
 from opwright.store.postgresql_lane import PostgresLane
 
 ISOLATION = "read_committed"
@@ -55,18 +56,28 @@ class OwnTransaction:
         try:
             with suppress(Exception):
                 await self._transaction.rollback()
+        except BaseException as worse:
+            error = worse
+            raise
         finally:
             await self._let_go(error)
 
     async def _let_go(self, error: BaseException | None = None) -> None:
-        """Nothing that the block has set is there for the next. Behind a pooler the session is nobody's."""
-        raw = self._connection.raw
+        """Nothing that the block has set is there for the next. ``error``: what ended it."""
         try:
-            if raw.is_in_transaction():  # what was sent with the COMMIT was refused, and the COMMIT with it
-                await raw.execute("ROLLBACK")
-            if not self._pooled:
-                await raw.forget()
-        except Exception:  # noqa: BLE001 - it broke after the end; the next finds it closed
-            raw.terminate()
+            if error is None or harmless(error):
+                await self._clean()
+        except BaseException as worse:
+            error = worse
+            if not isinstance(worse, Exception):
+                raise
         finally:
             self._lane.take_back(self._connection, error)
+
+    async def _clean(self) -> None:
+        """Raises what the driver does when the connection broke after the end. Behind a pooler the session is nobody's."""
+        raw = self._connection.raw
+        if raw.is_in_transaction():  # what was sent with the COMMIT was refused, and the COMMIT with it
+            await raw.execute("ROLLBACK")
+        if not self._pooled:
+            await raw.forget()

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from opwright import OperationScope, Opwright
-from tests.commands.durable.kit import AddUser, entries, insert, users
+from tests.commands.durable.kit import AddUser, entries, insert, tombstones, users
 from tests.commands.kit import Note
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -52,6 +52,42 @@ async def test_a_handler_may_throw_away_what_the_connection_has_prepared(ops: Op
     assert len(await entries(ops)) == 2
 
 
+async def test_what_cannot_be_sent_because_the_handler_still_writes_is_in_no_doubt(ops: Opwright) -> None:
+    """The driver says so before it sends anything: nothing is asked about, and nothing is run again."""
+    left: list[asyncio.Task[str]] = []
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        await insert(connection, command.name)
+        if command.name == "bad":
+            left.append(asyncio.create_task(connection.execute("select pg_sleep(5)")))
+            await asyncio.sleep(0)
+
+    await ops.call(AddUser("good"))
+    with pytest.raises(asyncpg.InterfaceError, match="another operation is in progress"):
+        await ops.call(AddUser("bad"))
+    await asyncio.gather(*left, return_exceptions=True)
+    assert (len(left), await users(ops), await tombstones(ops)) == (1, ["good"], 0)
+
+
+async def test_a_connection_that_is_closed_before_the_commit_leaves_no_doubt_either(ops: Opwright) -> None:
+    """The command is run again on another one, and no tombstone is needed for that."""
+    runs: list[str] = []
+
+    @ops.command
+    async def add_user(command: AddUser, scope: OperationScope) -> None:
+        connection = await scope.connection()
+        await insert(connection, command.name)
+        runs.append(command.name)
+        if len(runs) == 2:
+            connection.terminate()
+
+    await ops.call(AddUser("good"))
+    await ops.call(AddUser("bad"))
+    assert (runs, await users(ops), await tombstones(ops)) == (["good", "bad", "bad"], ["bad", "good"], 0)
+
+
 async def test_behind_a_pooler_nothing_is_prepared(database_url: str, ops: Opwright) -> None:
     """Another connection to the server may get the next statement."""
     pooled, sent = Opwright(f"{database_url}?pooled=true"), list[str]()
@@ -78,6 +114,7 @@ async def test_a_log_entry_is_what_it_was_whatever_the_handler_has_set(ops: Opwr
         scope.items.keyless_set(Note("\\'; rollback; --"))
         connection = await scope.connection()
         await connection.execute("set standard_conforming_strings = off; set escape_string_warning = off")
+        await connection.execute("set backslash_quote = on; set client_encoding = 'BIG5'")
         await insert(connection, "bob")
 
     odd = AddUser("it's \\' \n \"quoted\" %s %(id)s $1 :id ü 🎈")
