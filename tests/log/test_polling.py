@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 
 import pytest
 
 from opwright import ConfigurationError, NoDbLogWatcher
+from opwright.app.station_watcher import AGAIN
+from opwright.clock import TurnedClock
 from opwright.telemetry import recorded
 from tests.kit.waiting import eventually
 from tests.log.kit import Shop, follows, lines
@@ -72,7 +76,41 @@ async def test_a_watcher_that_cannot_start_is_told_of_and_the_log_is_read_all_th
             await here.ops.caught_up(await there.sell("cup", 5))
         assert await here.read() == [5, 20, 25]
         await here.sell("cup", 6)
-    polling = "until it is started again this process and the others find each other's commits by polling"
+    polling = "this process and the others find each other's commits by polling. It is tried again every 60 s"
     assert lines(caplog, "ERROR") == [f"Unable: the folder cannot be written to; {polling}"]
     assert [record for record in caplog.records if record.exc_info] == []
     assert [fields for name, fields in events if name == "service.failed"] == []
+
+
+@pytest.mark.parametrize("asked_by", ["read", "commit"])
+async def test_a_watcher_that_could_not_start_is_tried_again_each_minute(
+    database_url: str, prices: dict[str, int], clock: TurnedClock, caplog: pytest.LogCaptureFixture, asked_by: str
+) -> None:
+    """Somebody has made the folder meanwhile: nobody needs to start the process again. It is said once, and when it works."""
+    caplog.set_level(logging.INFO, "opwright")
+    starts: list[bool] = []
+
+    class Late(NoDbLogWatcher):
+        async def start(self, wake: Callable[[], None]) -> None:
+            starts.append(len(starts) == 2)
+            if not starts[-1]:
+                raise ConfigurationError("the folder cannot be written to")
+
+    here = Shop(database_url, prices, clock, Late)
+
+    async def asks() -> None:
+        await (here.sell("cup", 4) if asked_by == "commit" else here.reader.run_once())
+
+    async with here.ops:
+        await here.read()
+        await here.reader.stop()  # its steps are ours
+        for number in (1, 2, 3):
+            await asks()
+            clock.turn(AGAIN - 1)
+            await asks()
+            assert len(starts) == number
+            clock.turn(1)
+        await asks()
+    assert starts == [False, False, True]
+    assert [line.partition(";")[0] for line in lines(caplog, "ERROR")] == ["Late: the folder cannot be written to"]
+    assert lines(caplog, "INFO")[-1] == "Late works now"

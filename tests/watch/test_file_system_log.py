@@ -112,8 +112,16 @@ async def test_a_folder_that_cannot_be_is_refused_at_the_start(tmp_path: Path, w
     (tmp_path / "file").touch()
     watcher = FileSystemDbLogWatcher(lambda: 7, tmp_path / wrong)
     with pytest.raises(ConfigurationError, match=str(tmp_path / wrong)):
+        await watcher.check()
+    with pytest.raises(ConfigurationError, match=str(tmp_path / wrong)):
         await watcher.start(lambda: None)
     await watcher.stop()
+
+
+async def test_a_check_makes_no_folder(tmp_path: Path) -> None:
+    """It is asked whether it could be made."""
+    assert await FileSystemDbLogWatcher(lambda: 7, tmp_path / "shared").check() == f"the folder {tmp_path / 'shared'}"
+    assert files(tmp_path) == {}
 
 
 async def test_a_folder_that_goes_away_is_told_by_its_name(fleet: Fleet, folder: Path, caplog: pytest.LogCaptureFixture) -> None:

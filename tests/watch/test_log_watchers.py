@@ -91,6 +91,20 @@ async def test_it_starts_while_the_server_is_away(fleet: Fleet, kind: str) -> No
     await second.hears(first)
 
 
+async def test_a_check_says_what_it_works_with_and_leaves_nothing(fleet: Fleet, kind: str) -> None:
+    """Before a start, so that who checks a set-up knows. It has neither sent, nor listens, nor keeps anything open."""
+    (first,) = await fleet.started(1)
+    second = await fleet.process()
+    files, tasks = open_files(), asyncio.all_tasks()
+    words = await second.watcher.check()
+    assert words.startswith({"postgresql": "NOTIFY in", "redis": "Redis at 127.0.0.1:"}.get(kind, "the folder /"))
+    await reached(lambda: asyncio.all_tasks() <= tasks and open_files() <= files, "everything is closed")
+    await second.watcher.start(second.wake)
+    await reached(lambda: second.wakes > 0, "the first connection")
+    await second.hears(first)
+    assert first.wakes == 1
+
+
 async def test_stop_leaves_nothing_open(fleet: Fleet) -> None:
     """No descriptor and no task. Twice is harmless, so is before the start; it may be started again."""
     first, second = await fleet.started(2)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from opwright.app.station_watcher import StationWatcher
 from opwright.commands.commander import Commander
 from opwright.commands.db_completion_notifier import DbOperationCompletionNotifier
 from opwright.computed.caches import Caches
-from opwright.errors import ConfigurationError
 from opwright.log.reader import DbOperationLogReader
 from opwright.model.log_entry import LogEntry
 from opwright.operations.client import Client
 from opwright.store.log import Log
-from opwright.store.store import Store
-from opwright.telemetry import emit, logger
-from opwright.watch.log_watcher import DbLogWatcher
 
 GATE_SECONDS = 1.0  # that a first value waits for the reading to begin; later it is computed, and invalidated when that begins
 
@@ -31,14 +28,10 @@ class LogStation:
     def __init__(self, client: Client, commander: Commander, caches: Caches, notifier: DbOperationCompletionNotifier) -> None:
         self.loop = asyncio.get_running_loop()
         self.reader = DbOperationLogReader(self, lambda: commander.clock)
-        self._client = client
         self._commander = commander
         self._caches = caches
         self._notifier = notifier
-        self._watcher: DbLogWatcher | None = None
-        self._heard: Store | None = None  # whose commits the watcher tells of
-        self._turn = asyncio.Lock()  # of whoever starts a watcher, or stops the last one
-        self._over = False
+        self._watcher = StationWatcher(client, commander, self.reader.wake)
         self._waiting = 0  # at the gate
         self._begun = asyncio.Event()
 
@@ -52,22 +45,17 @@ class LogStation:
         self._caches.gate = None
         self._begun.set()
         await self.reader.stop()
-        async with self._turn:
-            self._over = True
-            if self._watcher is not None:
-                await self._watcher.stop()
+        await self._watcher.stop()
 
     async def tell(self) -> None:
         """Let other processes read: something was committed here."""
-        await self._listen()
-        if self._watcher is not None:
-            await self._watcher.changed()
+        await self._watcher.tell()
 
     # -------------------------------------------------------------------------------- what the reader asks for
 
     async def log(self) -> Log:
         """The log, and the watcher is started."""
-        store = await self._listen()
+        store = await self._watcher.listen()
         if not self.reader.failing:  # else it tells first that what it could not even open is back
             self.reader.outage = store.outage
         return store.log
@@ -132,30 +120,3 @@ class LogStation:
     @property
     def _concerned(self) -> bool:
         return self._commander.registry.invalidates or self._commander.notifier.is_followed
-
-    async def _listen(self) -> Store:
-        """Have a watcher of the database that the application works on now; a test may have moved it."""
-        store = await self._client.store()
-        if self._heard is not store or self._turn.locked():
-            async with self._turn:  # one that is not started yet tells nobody anything
-                if self._heard is not store and not self._over:
-                    await self._change_to(store)
-        return store
-
-    async def _change_to(self, store: Store) -> None:
-        before, self._heard = self._watcher, store
-        self._watcher = self._commander.log_watcher(store.engine)
-        self._watcher.outage = store.outage
-        if before is not None:
-            await before.stop()
-        try:
-            await self._watcher.start(self.reader.wake)
-        except asyncio.CancelledError:  # whoever comes next tries again
-            self._heard = None
-            raise
-        except ConfigurationError as error:
-            name = type(self._watcher).__name__
-            emit("watcher.unable", watcher=name, error=error)
-            logger.error(
-                "%s: %s; until it is started again this process and the others find each other's commits by polling", name, error
-            )

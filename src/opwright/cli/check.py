@@ -9,6 +9,7 @@ from rich.text import Text
 
 from opwright.admin.application import load
 from opwright.admin.check import check_application, check_database
+from opwright.admin.check_watcher import check_watcher
 from opwright.admin.finding import Finding, Verdict, refused, right
 from opwright.cli.exits import Exit
 from opwright.cli.output import columns, console, examples, json_text, show
@@ -47,7 +48,9 @@ def _of_target(target: str) -> list[Finding]:
     place = application.target()
     found = right("application", f"{place.file or place.module}:{place.variable}")
     triggers = application.registry.names()
-    return [found, *_settings(), *check_application(application), *_of_client(application.client, triggers)]
+    about = _of_client(application.client, triggers)
+    watching = awaited(check_watcher(application), application.client.url)
+    return [found, *_settings(), *check_application(application), *about, *watching]
 
 
 def _settings() -> list[Finding]:

@@ -83,7 +83,7 @@ class Command(Generic[C, R]):
         """Whether its success invalidates anything."""
         return self._invalidation is not None
 
-    async def invalidate(self, entry: LogEntry) -> None:
+    async def invalidate_for(self, entry: LogEntry) -> None:
         """Invalidate what this entry of it says. Raises whatever the function does, ValueError when the entry does not fit."""
         if self._invalidation is None:
             return

@@ -43,7 +43,7 @@ class InvalidatingCommandCompletionHandler:
             self._miss(entry.command)
             return None
         try:
-            await found.invalidate(entry)
+            await found.invalidate_for(entry)
         except Exception as error:  # noqa: BLE001 - it is told after the others have run
             self.failures += 1
             telemetry.emit("invalidation.failed", operation=entry.id, command=entry.command, error=error)

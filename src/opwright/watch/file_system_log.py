@@ -41,6 +41,14 @@ class FileSystemDbLogWatcher(MessageDbLogWatcher):
         self._folder = folder
         self._swept = False
 
+    async def check(self) -> str:
+        """Look at the folder, or at where it would be."""
+        try:
+            await asyncio.to_thread(_check, self._folder)
+        except OSError as error:
+            raise _away(self._folder, error) from error
+        return f"the folder {self._folder}"
+
     async def _open(self) -> None:
         self._swept = False
         await asyncio.to_thread(_make, self._folder)
@@ -146,8 +154,17 @@ def _make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise ConfigurationError(f"the folder {folder} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise ConfigurationError(f"the folder {folder} cannot be written to by this process")
+    _check(folder)
+
+
+def _check(folder: Path) -> None:
+    """Make sure of the folder, or of the one that it would be made in."""
+    nearest = folder if folder.exists() else folder.parent
+    if not nearest.is_dir():
+        what = "no folder" if nearest.exists() else "not there"
+        raise ConfigurationError(f"the folder {folder} cannot be made: {nearest} is {what}")
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(f"the folder {nearest} cannot be written to by this process")
 
 
 def _touch(path: Path, *, sweep: bool) -> None:

@@ -19,6 +19,14 @@ class DbLogWatcher(ABC):
         self.origin = origin
         self.outage = Outage()  # that of the store, for a watcher that needs the same database
 
+    async def check(self) -> str:
+        """Whether it could work here, for who checks a set-up: what it works with, in words. Changes and keeps nothing.
+
+        Raises ConfigurationError when it never can, StoreUnavailable when nobody answers just now. A watcher that does not
+        say is trusted.
+        """
+        return ""
+
     @abstractmethod
     async def start(self, wake: Callable[[], None]) -> None:
         """Begin to listen; returns before it hears anything.
@@ -41,6 +49,10 @@ class DbLogWatcher(ABC):
 
 class NoDbLogWatcher(DbLogWatcher):
     """Polling only: it tells nobody and never wakes."""
+
+    async def check(self) -> str:
+        """Nothing that could fail."""
+        return "the log is polled every 4.5 s"
 
     async def start(self, wake: Callable[[], None]) -> None:
         """There is nothing to listen to."""

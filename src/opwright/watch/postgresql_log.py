@@ -24,6 +24,10 @@ class PostgreSqlDbLogWatcher(MessageDbLogWatcher):
         super().__init__(origin, NAME)
         self._engine = engine
 
+    async def check(self) -> str:
+        """The database is looked at by itself; here is only whether this process would hear."""
+        return "NOTIFY in the database" + ("" if self._engine.listen_url else "; it hears nothing itself, and polls")
+
     async def _open(self) -> None:
         """The engine's owner has opened it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -38,15 +38,27 @@ class RedisDbLogWatcher(MessageDbLogWatcher):
         self._client = _client(url)
         self._mouth = _mouth(self._client)
 
-    async def _open(self) -> None:
-        from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
-
+    async def check(self) -> str:
+        """Ask the server."""
         try:
-            await self._client.ping()
-        except (AuthenticationError, AuthorizationError, ResponseError) as error:
-            raise ConfigurationError(f"Redis at {place(self._url)} refuses its user, password or database: {error}") from error
-        except (RedisError, OSError):
-            pass  # who listens tries again, and tells of it
+            await self._ask()
+        finally:
+            await self._close()
+        return f"Redis at {place(self._url)}"
+
+    async def _open(self) -> None:
+        with suppress(StoreUnavailable):  # who listens tries again, and tells of it
+            await self._ask()
+
+    async def _ask(self) -> None:
+        from redis.exceptions import AuthenticationError, AuthorizationError, ResponseError
+
+        with _translated(self._url):
+            try:
+                await self._client.ping()
+            except (AuthenticationError, AuthorizationError, ResponseError) as error:
+                refusal = f"Redis at {place(self._url)} refuses its user, password or database: {error}"
+                raise ConfigurationError(refusal) from error
 
     def _listener(self) -> Service | None:
         return _Ear(self._url, self._client, self._channel, self._connected, self._heard)
