@@ -106,7 +106,17 @@ class Commander:
 
     async def run(self, command: object, *, isolated: bool = False) -> CommandContext:
         """The finished run of a command, with its result or its error. Raises nothing but a cancellation."""
-        outer = None if isolated else self._outer()
+        around = self._outer()
+        if not isolated or around is None:
+            return await self._run(command, around)
+        apart, name = around.operation.apart, type(command).__qualname__
+        apart.append(name)
+        try:
+            return await self._run(command, None)
+        finally:
+            apart.remove(name)
+
+    async def _run(self, command: object, outer: CommandContext | None) -> CommandContext:
         if self.registry.is_broadcast(type(command)):
             return await self._broadcast(command, outer)
         context = CommandContext(self, command, outer)

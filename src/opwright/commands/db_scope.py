@@ -114,10 +114,15 @@ class DbOperationScope(OperationScope):
 
     def _expire(self, seconds: float) -> None:
         """Let others write, who would fail otherwise. What the handler does next fails, and so does the command."""
+        waiting = ", ".join(self._context.operation.apart)
+        advice = (
+            f"call {waiting}, which is isolated and cannot write meanwhile, before the first write or in scope.after_commit"
+            if waiting
+            else "do what takes long before the first write, or in an operation that the scope submits"
+        )
         self.expiry = ScopeExpired(
             f"{self._command}: the operation scope was open for more than {seconds:g} s, during which nobody else could write "
-            "to the SQLite file, and was rolled back: do what takes long before the first write, or in an operation that the "
-            "scope submits, or use PostgreSQL"
+            f"to the SQLite file, and was rolled back: {advice}, or use PostgreSQL"
         )
         self._ending = asyncio.get_running_loop().create_task(self._undo())
 

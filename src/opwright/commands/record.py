@@ -19,6 +19,7 @@ class OperationRecord:
     ``providers``: who can open a scope, the innermost last. ``scope``: what one of them has opened. ``undone``: the scopes of
     attempts before.
     ``given_up``: an attempt was, after its COMMIT was not answered, and its tombstone stands in the log.
+    ``apart``: names of the isolated commands called from within that have not ended.
     ``submitted``: the attempt of the submitted operation that calls the command, whose end is written in a durable scope.
     """
 
@@ -27,6 +28,7 @@ class OperationRecord:
         self.scope: OperationScope | None = None
         self.undone: list[OperationScope] = []
         self.nested: list[NestedEntry] = []
+        self.apart: list[str] = []
         self.given_up = False
         self.submitted: Current | None = None
         self.ending = Ending()

@@ -180,7 +180,7 @@ async def test_a_scope_that_has_outlived_the_busy_time_is_not_committed(ops: Opw
 
 @sqlite
 async def test_an_isolated_command_that_waits_for_the_scope_around_it_gets_its_turn(ops: Opwright) -> None:
-    """The outer one fails with the reason, instead of both waiting for ever."""
+    """The outer one fails with the reason and what to do, instead of both waiting for ever."""
     (await ops.client.store()).engine.busy = 1.0  # type: ignore[attr-defined]
     adding(ops)
 
@@ -189,9 +189,26 @@ async def test_an_isolated_command_that_waits_for_the_scope_around_it_gets_its_t
         await insert(await scope.connection(), "outer")
         await ops.call(AddUser("inner"), isolated=True)
 
-    with pytest.raises(ScopeExpired):
+    with pytest.raises(ScopeExpired, match=r"call AddUser, which is isolated .* before the first write or in scope.after_commit"):
         await ops.call(Other())
     assert await users(ops) == ["inner"]
+
+
+@sqlite
+async def test_an_isolated_command_that_has_ended_is_not_to_blame(ops: Opwright) -> None:
+    """The advice is about what takes long."""
+    engine = (await ops.client.store()).engine
+    adding(ops)
+
+    @ops.command
+    async def other(command: Other, scope: OperationScope) -> None:
+        await ops.call(AddUser("inner"), isolated=True)
+        engine.busy = 0.1  # type: ignore[attr-defined]
+        await insert(await scope.connection(), "late")
+        await eventually(lambda: _expired(scope), "the end of the busy time")
+
+    with pytest.raises(ScopeExpired, match=r"rolled back: do what takes long before the first write"):
+        await ops.call(Other())
 
 
 async def _expired(scope: OperationScope) -> bool:
