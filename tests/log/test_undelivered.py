@@ -8,9 +8,11 @@ import pytest
 
 from opwright import Completion
 from opwright.clock import TurnedClock
+from opwright.log.reader import PATIENCE, TRUST
 from opwright.log.undelivered import TRIES
 from opwright.telemetry import recorded
 from tests.kit.tables import Tables
+from tests.kit.waiting import eventually
 from tests.log.kit import Shop, lines, stepped
 
 BAD, GOOD = "pot", "cup"
@@ -72,24 +74,82 @@ async def test_the_log_shows_where_an_invalidation_fails_and_not_the_way_there(
     assert "commander.py" not in caplog.text
 
 
-async def test_an_invalidation_that_hangs_does_not_keep_others_from_being_delivered(
-    here: Shop, there: Shop, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def hanging(here: Shop) -> Hanging:
+    """What listens here hangs for one product, until it is released."""
+    return Hanging(here)
+
+
+class Hanging:
+    """``hung``: how often it has. ``cut``: how often that was cancelled."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.hung = self.cut = 0
+        self.released = asyncio.Event()
+        shop.ops.on_completion(self.listen)
+
+    async def listen(self, completion: Completion) -> None:
+        if f'"{BAD}"' in completion.entry.inputs:
+            self.hung += 1
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                self.cut += 1
+                raise
+
+
+async def test_an_invalidation_that_hangs_keeps_nobody_waiting(here: Shop, there: Shop, hanging: Hanging) -> None:
+    """It goes on while others are delivered, is not tried again meanwhile, and counts when it ends."""
+    async with stepped(here) as reader, there.ops:
+        identifiers = [await there.sell(BAD, 21) for _ in range(3)]
+        await there.sell(GOOD, 4)
+        async with asyncio.timeout(PATIENCE / 2):
+            await reader.run_once()
+            pause = await reader.run_once()
+        assert await here.price(GOOD) == 4
+        assert (pause > 1, hanging.hung, reader.status().retrying, reader.status().replayed) == (True, 3, 3, 1)
+        caught_up = [asyncio.create_task(reader.caught_up(one)) for one in identifiers]
+        await eventually(lambda: len(reader._waiters) == 3)
+        await reader.run_once()
+        hanging.released.set()
+        await asyncio.gather(*caught_up)
+        assert (hanging.hung, reader.status().retrying, reader.status().replayed) == (3, 0, 4)
+
+
+async def test_an_invalidation_that_hangs_for_too_long_is_tried_again(
+    here: Shop, there: Shop, hanging: Hanging, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opwright.log.reader.PATIENCE", 0.05)
-    hung: list[str] = []
+    """And given up in the end. The reader is woken when it knows."""
+    monkeypatch.setattr("opwright.log.reader.PATIENCE", 0.02)
+    monkeypatch.setattr("opwright.log.reader.GRACE", 0.0)
+    wakes: list[None] = []
+    async with stepped(here) as reader, there.ops:
+        monkeypatch.setattr(reader, "wake", lambda: wakes.append(None))  # what the watcher calls is another reference
+        await there.sell(BAD, 21)
+        for tries in range(1, TRIES + 1):
+            await reader.run_once()
+            await eventually(lambda: len(wakes) == tries)  # noqa: B023 - waits here
+            assert hanging.cut == hanging.hung == tries
+            clock.turn(5)
+        assert (reader.status().retrying, reader.status().abandoned) == (0, 1)
 
-    @here.ops.on_completion
-    async def hang(completion: Completion) -> None:
-        if completion.entry.inputs == '{"product":"pot","price":21}':
-            hung.append("pot")
-            await asyncio.Event().wait()
 
+@pytest.mark.parametrize("how", ["stopped", "lost"])
+async def test_what_hangs_ends_with_the_reading(here: Shop, there: Shop, hanging: Hanging, how: str, clock: TurnedClock) -> None:
+    """No task is left. What it was for is delivered when the reading begins again, or was invalidated with everything."""
     async with stepped(here) as reader, there.ops:
         await there.sell(BAD, 21)
-        await there.sell(GOOD, 4)
         await reader.run_once()
-        assert hung == [BAD]
-        assert (await here.price(GOOD), reader.status().retrying) == (4, 1)
+        if how == "stopped":
+            await reader.stop()
+        else:
+            clock.turn(TRUST + 1)
+            await reader.run_once()
+        await eventually(lambda: hanging.cut == 1)
+        assert reader.status().retrying == (how == "stopped")
+        hanging.released.set()
+        await reader.run_once()
+        assert (reader.status().retrying, hanging.hung) == (0, 1 + (how == "stopped"))
 
 
 async def test_a_listener_that_fails_is_told_again_of_what_others_did_and_not_of_what_was_done_here(

@@ -18,7 +18,8 @@ NAME = "DbOperationLogReader"  # seed 003
 PERIOD, SPREAD = 4.5, 0.1  # seconds between two looks, give or take a tenth: never above the seed's five
 TRUST = SPARED - 60.0  # seconds after a reading for which the log certainly holds all that came behind it
 WINDOW = 500  # entries
-PATIENCE = 5.0  # seconds that one try of a completion may take, for the next entry waits behind it
+GRACE = 0.1  # seconds that the next entry waits behind one that is being completed; then it overtakes it
+PATIENCE = 5.0  # seconds that one try of a completion may take
 
 
 class Following(Protocol):
@@ -99,6 +100,11 @@ class DbOperationLogReader(Service):
         await future
         await self._undelivered.end(operation)
 
+    async def stop(self) -> None:
+        """End, with whatever is being completed."""
+        await super().stop()
+        self._undelivered.interrupt()
+
     async def run_once(self) -> float:
         """Read what is new, then try again what failed and is due."""
         waiting = len(self._waiters)  # who comes later waits for the next reading
@@ -168,6 +174,18 @@ class DbOperationLogReader(Service):
             emit("log.read", entries=read, replayed=replayed, lag=self._status.lag)
 
     async def _deliver(self, entry: LogEntry) -> None:
+        """Try to complete one. In a task of its own, because an invalidation that hangs must not keep the next ones waiting."""
+        trying = asyncio.create_task(self._try(entry), name=f"opwright completion {entry.id}")
+        try:
+            await asyncio.wait([trying], timeout=GRACE)
+        except asyncio.CancelledError:
+            trying.cancel()
+            raise
+        if not trying.done():
+            self._undelivered.overtaken(entry, trying)
+            trying.add_done_callback(lambda _: self.wake())
+
+    async def _try(self, entry: LogEntry) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 new = await self._following.deliver(entry)

@@ -1,8 +1,9 @@
-"""Log entries whose completion failed here: tried again after growing pauses, and at last given up."""
+"""Log entries whose completion failed here, or takes long: tried again after growing pauses, and at last given up."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,12 +16,13 @@ TRIES = 10  # with the pauses between them some twenty seconds
 
 @dataclass
 class _Failing:
-    """``due``: by the monotonic clock. ``ended`` is done when it was delivered or given up."""
+    """``due``: by the monotonic clock. ``ended`` is done when it was delivered or given up. ``trying``: a try that goes on."""
 
     entry: LogEntry
     ended: asyncio.Future[None]
     tries: int = 0
     due: float = 0.0
+    trying: asyncio.Task[None] | None = None
 
 
 class Undelivered:
@@ -40,12 +42,24 @@ class Undelivered:
     def failed(self, entry: LogEntry, error: Exception) -> None:
         """A try has failed: note when the next one is due, or give it up."""
         one = self._failing.get(entry.id) or self._added(entry)
-        one.tries += 1
+        one.tries, one.trying = one.tries + 1, None
         one.due = self._monotonic() + backoff_pause(one.tries)
         if one.tries == 1:
             logger.warning("%s (operation %d) of another process: %s; trying again", entry.command, entry.id, in_a_line(error))
         if one.tries >= TRIES:
             self.abandon(entry.id, entry.command, one.tries, error)
+
+    def overtaken(self, entry: LogEntry, trying: asyncio.Task[None]) -> None:
+        """A try takes long, and goes on while others are delivered; it tells itself how it ends."""
+        one = self._failing.get(entry.id) or self._added(entry)
+        one.due, one.trying = math.inf, trying
+
+    def interrupt(self) -> None:
+        """Cancel the tries that go on. What they were for is due."""
+        for one in self._failing.values():
+            if one.trying is not None:
+                one.trying.cancel()
+                one.due, one.trying = 0.0, None
 
     def abandon(self, operation: int, command: str | None, tries: int, error: Exception) -> None:
         """Give one up, loudly: what it concerns may stay out of date here."""
@@ -65,6 +79,7 @@ class Undelivered:
 
     def clear(self) -> None:
         """Everything was invalidated, and so what these concern."""
+        self.interrupt()
         for operation in tuple(self._failing):
             self.delivered(operation)
 
