@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from opwright import CommandContext, ConfigurationError, LogEntry, OperationScope, Opwright
+from opwright.testing import drain
 from tests.commands.kit import Journal, ListScopeProvider, Note, Parcel, PlaceOrder
 
 
@@ -123,12 +124,24 @@ def test_a_type_with_a_final_handler_is_no_broadcast(ops: Opwright) -> None:
         async def note(order: PlaceOrder) -> None: ...
 
 
-async def test_a_handler_of_a_broadcast_is_not_submitted(ops: Opwright) -> None:
-    @ops.broadcast_handler
-    async def pack(parcel: Parcel) -> None: ...
+async def test_one_handler_of_a_broadcast_can_be_submitted_and_all_by_the_name_of_the_type(ops: Opwright) -> None:
+    done: list[str] = []
 
-    with pytest.raises(ConfigurationError, match="pack is no trigger"):
-        pack.submit(Parcel(1))
+    @ops.broadcast_handler
+    async def pack(parcel: Parcel, scope: OperationScope) -> None:
+        done.append(f"pack {parcel.number}")
+
+    @ops.broadcast_handler
+    async def send(parcel: Parcel) -> None:
+        done.append(f"send {parcel.number}")
+
+    async with ops:
+        await pack.submit(Parcel(1))
+        await drain(ops)
+        assert done == ["pack 1"]
+        await ops.submit("Parcel", command=Parcel(2))
+        await drain(ops)
+    assert sorted(done) == ["pack 1", "pack 2", "send 2"]
 
 
 async def test_a_cancelled_broadcast_cancels_every_handler(ops: Opwright) -> None:

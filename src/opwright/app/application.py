@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -248,10 +249,14 @@ class Opwright:
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
             command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
             self.commander.registry.add(command)
-            command.trigger = self._register(command.triggered(self.commander.call_submitted), {"name": command.name})
-            return command
+            return self._triggered(command)
 
         return register if function is None else register(function)
+
+    def _triggered(self, command: Command[Any, Any]) -> Command[Any, Any]:
+        call = functools.partial(self.commander.call_submitted, command)
+        command.trigger = self._register(command.triggered(call), {"name": command.name})
+        return command
 
     @overload
     def broadcast_handler(self, function: Callable[Concatenate[C, ...], Awaitable[R]], /) -> Command[C, R]: ...
@@ -265,14 +270,16 @@ class Opwright:
         """Register an async function as one of any number of handlers of a type; otherwise as ``command``.
 
         A call of such a command runs all of them at the same time, each with a pipeline and a scope of its own, or all in the
-        scope of the command around the call. When all have ended the first failure is raised. They give no result, and are no
-        triggers.
+        scope of the command around the call. When all have ended the first failure is raised. They give no result. Each is a
+        trigger too; one under the name of the type submits all of them.
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
             command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
-            self.commander.registry.add_broadcast(command)
-            return command
+            broadcast = self.commander.registry.add_broadcast(command)
+            if broadcast.trigger is None:
+                broadcast.trigger = self._register(broadcast.triggered(), {})
+            return self._triggered(command)
 
         return register if function is None else register(function)
 

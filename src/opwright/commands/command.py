@@ -137,9 +137,9 @@ class Command(Generic[C, R]):
         return self.as_trigger().options(**options)
 
     def as_trigger(self) -> Trigger[[C], R]:
-        """Its trigger. Raises ConfigurationError where it has none: handlers of broadcasts are not submitted."""
+        """Its trigger. Raises ConfigurationError for the end of an operation, which has none."""
         if self.trigger is None:
-            raise ConfigurationError(f"{self.name} is no trigger: call the broadcast from within an operation")
+            raise ConfigurationError(f"{self.name} is no trigger: nobody submits it")
         return self.trigger
 
     def triggered(self, call: Callable[[C], Awaitable[R]]) -> Callable[[C], Awaitable[R]]:
