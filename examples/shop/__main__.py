@@ -15,8 +15,9 @@ from typing import Any
 import click
 import httpx
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
-from examples.shop.database import STOCK
+from examples.shop.database import STOCK, address, prepare
 
 PATIENCE = 20.0
 
@@ -25,6 +26,10 @@ PATIENCE = 20.0
 @click.option("--serve", is_flag=True, help="Go on serving afterwards, until Ctrl-C.")
 def main(*, serve: bool) -> None:
     """Start two hosts of the shop, place orders on the first, and print what the second shows."""
+    try:
+        asyncio.run(prepare())
+    except (OSError, SQLAlchemyError) as error:  # better here, in a line, than in the start-up of both
+        raise click.ClickException(f"the database {address} cannot be used: {error}") from None
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         first, second = [stack.enter_context(served()) for _ in range(2)]
         asyncio.run(visit(first, second))
