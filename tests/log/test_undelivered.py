@@ -82,6 +82,7 @@ async def test_an_invalidation_that_hangs_does_not_keep_others_from_being_delive
     async def hang(completion: Completion) -> None:
         if completion.entry.inputs == '{"product":"pot","price":21}':
             hung.append("pot")
+            monkeypatch.setattr("opwright.log.reader.PATIENCE", 30.0)  # the next one may take its time
             await asyncio.Event().wait()
 
     async with stepped(here) as reader, there.ops:
