@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,6 +101,19 @@ class RedisPlace:
 
     async def come_back(self) -> None:
         await asyncio.to_thread(self._server.start)
+
+    @asynccontextmanager
+    async def bare(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """What passes a message without any watcher, by the same library: the measure of this machine."""
+        async with redis.asyncio.Redis.from_url(self.url) as client, client.pubsub() as subscription:
+            await subscription.subscribe("bare")
+            await subscription.get_message(timeout=PATIENCE)
+
+            async def passed() -> None:
+                await client.publish("bare", "1")
+                assert await subscription.get_message(timeout=PATIENCE)
+
+            yield passed
 
     async def close(self) -> None:
         """The server is the session's."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Awaitable
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from opwright import ConfigurationError
 from opwright.telemetry import recorded
 from tests.watch.conftest import FOLDERS, KINDS
-from tests.watch.log_kit import Fleet, open_files, reached
+from tests.watch.log_kit import Fleet, RedisPlace, open_files, reached
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
@@ -138,18 +139,28 @@ async def test_another_process_is_heard(fleet: Fleet, kind: str) -> None:
 
 
 BOUNDS = {"postgresql": 0.010, "redis": 0.001, "file": 0.100, "file without bell": 0.100}
+DEARER = 5  # times what a bare message takes, for a machine on which that takes most of the bound
 
 
 async def test_a_signal_passes_within_the_bound_of_the_seed(fleet: Fleet, kind: str) -> None:
-    """The quickest tenth: what else the machine does meanwhile belongs to the benchmarks, which have medians."""
+    """The quickest tenth: what else the machine does meanwhile belongs to the benchmarks, which have medians.
+
+    Redis alone is so quick that a slow machine needs most of the bound for a bare message.
+    """
     first, second = await fleet.started(2)
-    seconds = []
-    for _ in range(40):
-        await reached(lambda: first.watcher._notifier._resting is None, "the end of the rest")  # type: ignore[attr-defined]
-        begun = time.perf_counter()
-        await second.hears(first)
-        seconds.append(time.perf_counter() - begun)
-    assert sorted(seconds)[3] < BOUNDS[kind]
+    seconds, bare = list[float](), list[float]()
+    async with fleet.place.bare() if isinstance(fleet.place, RedisPlace) else nullcontext() as passed:
+        for _ in range(40):
+            await reached(lambda: first.watcher._notifier._resting is None, "the end of the rest")  # type: ignore[attr-defined]
+            seconds.append(await _took(second.hears(first)))
+            bare.append(await _took(passed()) if passed else 0.0)
+    assert sorted(seconds)[3] < max(BOUNDS[kind], DEARER * sorted(bare)[3])
+
+
+async def _took(work: Awaitable[None]) -> float:
+    begun = time.perf_counter()
+    await work
+    return time.perf_counter() - begun
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> int:
