@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from opwright import Completion
 from opwright.clock import TurnedClock
-from opwright.log.reader import PATIENCE, TRUST
+from opwright.log.reader import TRUST
 from opwright.log.undelivered import TRIES
 from opwright.telemetry import recorded
 from tests.kit.tables import Tables
@@ -85,12 +86,15 @@ class Hanging:
 
     def __init__(self, shop: Shop) -> None:
         self.hung = self.cut = 0
+        self.at_third: Callable[[], None] = lambda: None
         self.released = asyncio.Event()
         shop.ops.on_completion(self.listen)
 
     async def listen(self, completion: Completion) -> None:
         if f'"{BAD}"' in completion.entry.inputs:
             self.hung += 1
+            if self.hung == 3:
+                self.at_third()
             try:
                 await self.released.wait()
             except asyncio.CancelledError:
@@ -98,12 +102,16 @@ class Hanging:
                 raise
 
 
-async def test_an_invalidation_that_hangs_keeps_nobody_waiting(here: Shop, there: Shop, hanging: Hanging) -> None:
+async def test_an_invalidation_that_hangs_keeps_nobody_waiting(
+    here: Shop, there: Shop, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It goes on while others are delivered, is not tried again meanwhile, and counts when it ends."""
+    monkeypatch.setattr("opwright.log.reader.PATIENCE", 60.0)
+    hanging.at_third = lambda: monkeypatch.setattr("opwright.log.reader.GRACE", 60.0)  # the good one may take its time
     async with stepped(here) as reader, there.ops:
         identifiers = [await there.sell(BAD, 21) for _ in range(3)]
         await there.sell(GOOD, 4)
-        async with asyncio.timeout(PATIENCE / 2):
+        async with asyncio.timeout(20):
             await reader.run_once()
             pause = await reader.run_once()
         assert await here.price(GOOD) == 4

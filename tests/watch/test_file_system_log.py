@@ -179,7 +179,8 @@ async def test_nobody_looks_because_of_its_own_touch(fleet: Fleet, monkeypatch: 
     monkeypatch.setattr(file_system_log, "REST", 60.0)
     monkeypatch.setattr(file_system_log, "_look", counted)
     first, second = await fleet.started(2)
-    await second.hears(first)  # which sweeps
+    await second.hears(first)
+    await reached(lambda: first.watcher._swept, "the end of the sweep, which looks at all files")  # type: ignore[attr-defined]
     looks.clear()
     for _ in range(3):
         await second.hears(first)

@@ -134,15 +134,18 @@ async def test_a_half_open_connection_is_noticed(postgres_database: str, proxy: 
         await watched.watcher.stop()
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_deaf_connection_is_an_error_of_its_step(postgres_database: str, proxy: Proxy) -> None:
+async def test_a_deaf_connection_is_an_error_of_its_step(
+    postgres_database: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The step raises StoreUnavailable within the probe's time, and keeps no connection that it cannot trust."""
     address = await proxy.open()
     watched = Watched(PostgresEngine(f"{postgres_database}?listen_url={quote(address, safe='')}", SystemClock()))
     await watched.watcher.run_once()
     proxy.freeze()
-    with pytest.raises(StoreUnavailable, match="deaf"):
-        await asyncio.wait_for(watched.watcher.run_once(), 5)
+    with monkeypatch.context() as soon:
+        soon.setattr(watch_module, "ECHO_SECONDS", 0.3)
+        with pytest.raises(StoreUnavailable, match="deaf"):
+            await asyncio.wait_for(watched.watcher.run_once(), PATIENCE)
     assert watched.watcher._connection is None
     await watched.watcher.run_once()
     await watched.watcher.stop()
