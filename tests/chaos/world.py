@@ -158,13 +158,12 @@ def grouped(rows: Iterable[Any]) -> dict[int, list[Any]]:
 
 def processes_of(marker: str) -> list[str]:
     """The processes that have the marker in their environment."""
-    found = []
+    found, (name, _, value) = [], marker.partition("=")
     for process in psutil.process_iter(["pid", "status", "cmdline"]):
         try:
-            environment = process.environ()
-        except (psutil.Error, OSError):
+            marked, is_over = process.environ().get(name) == value, process.status() == psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):  # it may end at any moment
             continue
-        name, _, value = marker.partition("=")
-        if environment.get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
+        if marked and not is_over:
             found.append(f"{process.pid} {' '.join(process.info['cmdline'] or [])}")
     return found

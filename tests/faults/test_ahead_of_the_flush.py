@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from opwright import Handle
+from opwright.app.host import Host
 from opwright.store.postgresql import PostgresEngine
 from opwright.telemetry import recorded
 from tests.faults.kit import check_nothing_is_lost
@@ -43,9 +44,9 @@ async def test_a_host_of_this_process_begins_while_the_disk_is_busy(
     application: Application, wire: Wire, tables: Tables, way: str
 ) -> None:
     """Its end is on disk before the submit returns, for an end takes everything before it along."""
-    async with application.ops.host(pool="inline"):
+    async with application.ops.host(pool="inline") as host:
         if way != "woken":
-            await warmed(application)
+            await warmed(application, host, wire)
             await tables.rows("delete from opwright.outcomes")
         go = wire.hold(FLUSH)
         submitting = asyncio.create_task(double(application))
@@ -63,8 +64,8 @@ async def test_a_submit_that_claims_and_whose_answer_is_lost_is_done_once(
     application: Application, wire: Wire, tables: Tables, *, reaches: bool
 ) -> None:
     """Nobody knows of the claim: it goes back uncharged, and the submit finds that it has landed."""
-    async with application.ops.host(pool="inline"):
-        await warmed(application)
+    async with application.ops.host(pool="inline") as host:
+        await warmed(application, host, wire)
         wire.lose_answer(b"double", b":21}", reaches=reaches)
         with recorded() as events:
             handle = await double(application)
@@ -75,22 +76,28 @@ async def test_a_submit_that_claims_and_whose_answer_is_lost_is_done_once(
     await check_nothing_is_lost(tables)
 
 
-async def warmed(application: Application) -> None:
-    """The host has met the queue, and knows that nothing is left there. Nothing was flushed, and no notification rests."""
+async def warmed(application: Application, host: Host, wire: Wire) -> None:
+    """The host has met the queue, and knows that nothing is left there. Nothing was flushed, and no notification rests.
+
+    That its listener is connected is news to it, after which it looks once more.
+    """
     handles = await application.double.submit_many([(21,), (21,)])
     assert [await handle.result(10) for handle in handles] == [42, 42]
     engine = (await application.ops.client.store()).engine
     assert isinstance(engine, PostgresEngine)
+    scheduler = host._scheduler
+    await eventually(lambda: any(b"opwright_echo_" in line.heard for line in wire.lines), what="it listens")
+    await eventually(lambda: scheduler._prospects.dry("default") and not scheduler._news, what="it knows of nothing")
     await eventually(engine._notifier._quiet)
 
 
-async def test_nobody_is_told_of_what_a_host_here_has_begun(application: Application, tables: Tables) -> None:
+async def test_nobody_is_told_of_what_a_host_here_has_begun(application: Application, wire: Wire, tables: Tables) -> None:
     """There is nothing to look for."""
     heard: list[object] = []
     listener = await asyncpg.connect(tables.url)
     try:
-        async with application.ops.host(pool="inline"):
-            await warmed(application)
+        async with application.ops.host(pool="inline") as host:
+            await warmed(application, host, wire)
             await listener.add_listener("opwright_opwright", lambda *told: heard.append(told[-1]))
             assert await (await double(application)).result(10) == 42
         await application.ops.client.close()  # which sends what is due

@@ -15,7 +15,7 @@ from tests.kit.skew import HOUR, Wall
 from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually
 
-LEASE, RENEW = 1.5, 0.3
+LEASE, RENEW = 3.0, 0.3
 
 
 def wrong(url: str, wall: Wall, name: str) -> HostProcess:

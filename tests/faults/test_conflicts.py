@@ -1,6 +1,8 @@
 """Deadlocks and serialization failures: what was rolled back is done again, a few times, and nothing is stuck."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +18,7 @@ from tests.kit.tables import Tables
 from tests.kit.waiting import eventually
 
 MANY = 200
+GATE = 4711
 WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
@@ -35,29 +38,58 @@ async def insert(raw: asyncpg.Connection, identifier: int) -> None:
     )
 
 
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for a block."""
+    raw = await asyncpg.connect(url)
+    try:
+        yield raw
+    finally:
+        await raw.close()
+
+
+async def keep_at_gate(tables: Tables, identifier: int) -> None:
+    """Whoever submits this operation passes a gate before its row, which stands open unless somebody holds the lock."""
+    await tables.rows(
+        "create function pass_gate() returns trigger language plpgsql as "
+        f"$$ begin perform pg_advisory_xact_lock_shared({GATE}); return new; end $$"
+    )
+    await tables.rows(
+        f"create trigger gate before insert on opwright.operations for each row "
+        f"when (new.id = {identifier} and new.trigger = 'double') execute function pass_gate()"
+    )
+
+
+async def waiting(tables: Tables, count: int) -> bool:
+    """Whether so many wait for a lock."""
+    return bool(await tables.value(WAITING) == count)
+
+
 @pytest.mark.fault("F36")
 async def test_a_submit_that_deadlocks_is_sent_again(application: Application, tables: Tables) -> None:
-    """Two write the same rows in different orders: the server ends one of them, and both are done in the end."""
+    """Two write the same rows in different orders: the server ends one of them, and both are done in the end.
+
+    A server process looks for a deadlock once, a second after it has begun to wait. So that it finds one, the submit waits last:
+    between its rows it is kept at a gate until the other one waits for it.
+    """
     first, second = drafts(2)
-    async with application.ops:
+    async with application.ops, AsyncExitStack() as stack:
         store = await application.ops.client.store()
-        raw = await asyncpg.connect(tables.url)
-        try:
-            transaction = raw.transaction()
-            await transaction.start()
-            await raw.execute("set local deadlock_timeout = '60s'")  # so that it is not the one that is ended
-            await insert(raw, second.id)
-            submitting = asyncio.ensure_future(store.operations.submit([first, second]))
-
-            async def waits() -> bool:
-                return bool(await tables.value(WAITING))
-
-            await eventually(waits)
-            await insert(raw, first.id)  # returns when the submit was ended
-            await transaction.rollback()
-            await submitting
-        finally:
-            await raw.close()
+        raw, gate = [await stack.enter_async_context(connected(tables.url)) for _ in range(2)]
+        await keep_at_gate(tables, second.id)
+        transaction = raw.transaction()
+        await transaction.start()
+        await raw.execute("set local deadlock_timeout = '60s'")  # so that it is not the one that is ended
+        await insert(raw, second.id)
+        await gate.execute(f"select pg_advisory_lock({GATE})")
+        submitting = asyncio.ensure_future(store.operations.submit([first, second]))
+        await eventually(lambda: waiting(tables, 1), 20, "the submit stands at the gate")
+        inserting = asyncio.ensure_future(insert(raw, first.id))
+        await eventually(lambda: waiting(tables, 2), 20, "the other one waits for the submit")
+        await gate.execute(f"select pg_advisory_unlock({GATE})")
+        await inserting  # returns when the submit was ended
+        await transaction.rollback()
+        await submitting
     assert await tables.column("select id from opwright.operations order by id") == [first.id, second.id]
     assert await tables.count("ready") == 2
 

@@ -18,7 +18,7 @@ from tests.kit.waiting import eventually, stays
 from tests.kit.wire import wire_to
 from tests.servers import OwnServer, own_postgres
 
-LEASE, RENEW = 2.0, 0.5
+LEASE, RENEW = 3.0, 0.5
 HOSTS, LONG = 2, 4  # four operations that run all the time, on two hosts
 MANY = 50
 

@@ -49,6 +49,7 @@ async def test_a_host_goes_on_with_the_connections_that_it_has(tables: Tables, t
         with HostProcess(url, tmp_path, workers=1, lease=4, renew=0.5, heartbeat=0.5) as host:
             await host.ready()
             async with application.ops:
+                await host.event("watcher.connected")
                 assert await (await application.double.submit(1)).result(20) == 2
                 await tables.rows(f"alter role {role} connection limit 12")
                 async with crowded(url, 20):

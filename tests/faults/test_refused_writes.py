@@ -110,10 +110,12 @@ async def test_a_statement_that_waits_for_a_lock_is_cancelled_by_the_server(
     application: Application, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every statement of ours has a limit, on the server's side too; the transaction of a caller has none."""
-    monkeypatch.setitem(postgresql._SETTINGS, "statement_timeout", "300ms")
     async with application.ops:
         engine = (await application.ops.client.store()).engine
         assert isinstance(engine, PostgresEngine)
+        # Of the connections that are made from now on: what it takes to open a database may take longer.
+        monkeypatch.setitem(postgresql._SETTINGS, "statement_timeout", "300ms")
+        engine._lane(Lane.CLIENT).renew()
         async with engine.transaction() as raw:
             await raw.execute("lock table opwright.operations")
             await raw.execute("select pg_sleep(0.4)")

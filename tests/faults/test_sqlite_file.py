@@ -1,6 +1,7 @@
 """The SQLite file is locked by another program, or there is no room for it: hosts wait, and keep what they could not write."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from tests.kit.tables import ALIVE, Tables
 from tests.kit.waiting import eventually
 
 MANY = 40
-LEASE = 2.0
+LEASE = 3.0
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def test_hosts_outlast_a_long_transaction_of_another_program(
                 diary.release("left")
                 for host in (one, two):
                     await host.event("outage.began", seconds=20)
-                    assert f"process {pid}" in host.log() or "has not answered a renewal" in host.log()
+                    await host.until(partial(_told, host, f"process {pid}", "has not answered a renewal"), "told why")
                 await eventually(lambda: asyncio.get_running_loop().time() - begun > 3 * LEASE, 20, "the leases have lapsed")
             for host in (one, two):
                 await host.event("outage.ended", seconds=20)
@@ -70,7 +71,7 @@ async def test_a_host_that_starts_waits_for_a_locked_file(
     with held(sqlite_path) as pid, HostProcess(tables.url, tmp_path, "patient", workers=1) as patient:
         with HostProcess(tables.url, tmp_path, "stopped", workers=1) as stopped:
             await stopped.event("start.waits", seconds=30)
-            assert f"process {pid}" in stopped.log()
+            await stopped.until(partial(_told, stopped, f"process {pid}"), "told for whom")
             stopped.terminate()
             assert await stopped.ended(20) == 0
         await patient.event("start.waits", seconds=30)
@@ -83,24 +84,30 @@ async def test_a_host_that_starts_waits_for_a_locked_file(
         await eventually(ended, 20, "the operation has ended")
 
 
+def _told(host: HostProcess, *reasons: str) -> bool:
+    """Whether its log gives one of these reasons; a line follows its event, and may be looked for in between."""
+    log = host.log()
+    return any(reason in log for reason in reasons)
+
+
 @pytest.mark.fault("F38")
 async def test_a_locked_file_loses_nothing_that_is_held_in_memory(
-    application: Application, tables: Tables, sqlite_path: Path
+    application: Application, diary: Diary, tables: Tables, sqlite_path: Path
 ) -> None:
     """Claims and ends that found it locked are tried again; what could not be submitted was refused, with the holder's name."""
     async with application.ops, application.ops.host(pool="inline", slots=5, heartbeat=0.1):
         engine = (await application.ops.client.store()).engine
         assert isinstance(engine, SqliteEngine)
         engine.busy = 0.05
-        handles = [await application.doze.submit(0.3) for _ in range(5)]
-
-        async def claimed() -> bool:
-            return await tables.count("claimed") == 5
-
-        await eventually(claimed)
+        names = [f"linger-{number}" for number in range(5)]
+        handles = [await application.linger.submit(name) for name in names]
+        for name in names:
+            await diary.wait("start", name)
         with held(sqlite_path) as pid:
             with pytest.raises(StoreBusy, match=rf"process {pid}"):
                 await application.double.submit(1)
+            for name in names:
+                diary.release(name)
             await asyncio.wait_for(_failing(application), 10)
         for handle in handles:
             await handle.result(20)
@@ -116,21 +123,19 @@ async def _failing(application: Application) -> None:
 
 
 @pytest.mark.fault("F40")
-async def test_what_ends_while_the_file_cannot_grow_is_written_when_it_can(application: Application, tables: Tables) -> None:
+async def test_what_ends_while_the_file_cannot_grow_is_written_when_it_can(application: Application, diary: Diary) -> None:
     """SQLITE_FULL: submits are refused, ends are kept and tried again."""
     async with application.ops, application.ops.host(pool="inline", slots=5, heartbeat=0.1):
         engine = (await application.ops.client.store()).engine
         assert isinstance(engine, SqliteEngine)
         assert engine._writer is not None
-        handle = await application.doze.submit(0.3)
-
-        async def claimed() -> bool:
-            return await tables.count("claimed") == 1
-
-        await eventually(claimed)
+        handle = await application.linger.submit("ends")
+        await diary.wait("start", "ends")
         await engine._hand_in(engine._writer, lambda file: file.execute("pragma max_page_count = 1").fetchall())
         with pytest.raises(StoreUnavailable, match="full"):
             await application.double.submit_many([(number,) for number in range(10_000)])
+        diary.release("ends")
+        await diary.wait("end", "ends")
         await engine._hand_in(engine._writer, lambda file: file.execute("pragma max_page_count = 1000000").fetchall())
         await handle.result(20)
         assert await (await application.double.submit(4)).result(20) == 8

@@ -43,7 +43,7 @@ async def test_nothing_that_a_zombie_writes_lands(
             await zombie.ready()
             operation = await unruly.zombie.submit("late", way)
             stale = (await diary.wait("start", "late")).pid
-            with short(tables.url, tmp_path, "heir") as heir:
+            with short(tables.url, tmp_path, "heir", lease=2 * LEASE) as heir:  # it is not to be taken over in its turn
                 await heir.ready()
                 await frozen_whole(zombie)
                 fresh = (await diary.wait("start", "late", 2, seconds=20)).pid
@@ -111,10 +111,13 @@ async def test_a_worker_that_holds_the_interpreter_past_the_lease_costs_nobody_h
 ) -> None:  # F3
     """Its host renews beside it: nothing is taken over, and the operation is done once. One that is cancelled is killed."""
     async with unruly.ops:
-        with short(tables.url, tmp_path, "one", kill_after=0.5) as one, short(tables.url, tmp_path, "two") as two:
+        with (
+            short(tables.url, tmp_path, "one", lease=2 * LEASE, kill_after=0.5) as one,
+            short(tables.url, tmp_path, "two", lease=2 * LEASE) as two,
+        ):
             await one.ready()
             await two.ready()
-            handles = [await unruly.hog.submit(f"hog-{number}", LONG) for number in range(2)]
+            handles = [await unruly.hog.submit(f"hog-{number}", 2 * LONG) for number in range(2)]
             await asyncio.gather(*(handle.result(30) for handle in handles))
             assert await tables.hosts() == {one.id: ALIVE, two.id: ALIVE}
             assert await tables.attempts() == {(1, 1): 2}
@@ -125,7 +128,7 @@ async def test_a_worker_that_holds_the_interpreter_past_the_lease_costs_nobody_h
             assert await deaf.cancel()
             with pytest.raises(OperationCancelled, match="cancelled by request"):
                 await deaf.result(20)
-            await all_ended([pid], 1)
+            await all_ended([pid], 10)
     assert len(diary.lines("start")) == 3
     await check_nothing_is_lost(tables)
 

@@ -14,14 +14,14 @@ STARTING = b"E" + (len(FIELDS) + 4).to_bytes(4, "big") + FIELDS
 
 
 class Line:
-    """One connection through the wire, and what was last said on it: so a test knows whose it is."""
+    """One connection through the wire, and what was last said and heard on it: so a test knows whose it is."""
 
     def __init__(self, wire: "Wire", client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self._wire = wire
         self._client = client
         self._server = server
         self._awaited = False  # the answer that is to be lost
-        self.said = b""
+        self.said = self.heard = b""
         self.silent = False  # nothing passes any more, in either direction, and nobody is told
 
     async def outward(self, reader: asyncio.StreamReader) -> None:
@@ -43,6 +43,7 @@ class Line:
             if self._awaited:
                 return
             if not self.silent:
+                self.heard = (self.heard + piece)[-PIECE:]
                 self._client.write(piece)
                 await self._client.drain()
 
@@ -72,9 +73,11 @@ class Wire:
         parts = urlsplit(address)
         return urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{self.port}"))
 
-    def silence(self, *words: bytes) -> list[Line]:
-        """Let every line on which all these words were said fall silent; those lines."""
-        lines = [line for line in self.lines if not line.silent and all(word in line.said for word in words)]
+    def silence(self, *words: bytes, heard: bytes = b"") -> list[Line]:
+        """Let every line on which all these words were said, and this was heard, fall silent; those lines."""
+        lines = [
+            line for line in self.lines if not line.silent and heard in line.heard and all(word in line.said for word in words)
+        ]
         for line in lines:
             line.silent = True
         return lines
