@@ -23,6 +23,7 @@ from tests.kit.waiting import eventually, stays
 PUNCTUAL, TRIES = 0.15, 3  # seconds after which an idle host is late; how often a busy machine may try
 TICK = 0.001  # seconds: what SQLite's clock tells apart
 NEVER = 30.0  # seconds: the heartbeat of a host that has to be told
+OBEDIENCE = 2.5  # seconds until a host kills what was asked to end: who obeys does so, though the machine stands still meanwhile
 ERROR = 1  # the kind of a line in operationstatus
 
 
@@ -32,10 +33,10 @@ ERROR = 1  # the kind of a line in operationstatus
 async def lateness(application: Application, tables: Tables) -> float:
     """Submit for several moments, by delay and by date, in no order; the seconds of the one that began last after it was due."""
     now = datetime.now(UTC)
-    dates = [now + timedelta(seconds=seconds) for seconds in (1.2, 0.8)]
+    dates = [now + timedelta(seconds=seconds) for seconds in (3.2, 2.8)]
     handles = [await application.stamp.options(start_at=date).submit() for date in dates]
     delayed = {}
-    for delay in (1.4, 1.0):
+    for delay in (3.4, 3.0):
         asked = time.time()
         handle = await application.stamp.options(delay=delay).submit()
         delayed[handle] = (asked + delay, time.time() + delay)
@@ -150,7 +151,7 @@ async def test_what_a_host_gives_back_is_begun_elsewhere_at_once(
 async def test_what_runs_too_long_ends_failed(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """Sync or async it is interrupted where it is, and its worker serves on; one that resists is killed. Neighbours run on."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, workers=2, kill_after=0.5) as host:
+        with HostProcess(tables.url, tmp_path, workers=2, kill_after=OBEDIENCE) as host:
             await host.ready()
             workers = host.children()
             neighbour = await application.hold.submit("neighbour")
@@ -206,7 +207,7 @@ async def test_what_waits_is_cancelled_at_once(application: Application, diary: 
 async def test_what_runs_is_cancelled_by_its_host(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
     """Sync or async it is interrupted and its worker serves on; one that resists is killed. No heartbeat is needed for it."""
     async with application.ops:
-        with HostProcess(tables.url, tmp_path, workers=2, heartbeat=NEVER, kill_after=0.5) as host:
+        with HostProcess(tables.url, tmp_path, workers=2, heartbeat=NEVER, kill_after=OBEDIENCE) as host:
             await host.ready()
             workers = host.children()
             neighbour = await application.hold.submit("neighbour")
@@ -350,14 +351,17 @@ async def test_what_is_more_urgent_goes_first(application: Application, diary: D
 
 
 async def test_what_is_urgent_passes_a_long_queue(application: Application, diary: Diary, tables: Tables, tmp_path: Path) -> None:
-    """Submitted last, it is done next: at most what a worker has been given already is before it."""
+    """Submitted last, while the queue is being done, it is done next, before all that nobody has begun."""
     async with application.ops:
         with HostProcess(tables.url, tmp_path, workers=1, look_ahead=0) as host:
             await host.ready()
-            await application.note.submit_many([(f"many-{number}",) for number in range(500)])
-            await diary.wait("start", "many-10")
-            await (await application.note.options(priority=1).submit("urgent")).result(10)
-            done = len(diary.lines("start"))
-            await eventually(lambda: len(diary.lines("start")) == 501, 20, "the whole queue is done")
-    assert done < 450, "the queue was over before it could be passed"
-    assert [line.name for line in diary.lines("start")].index("urgent") < done
+            await application.note.submit_many([(f"front-{number}",) for number in range(100)])
+            await application.hold.submit("middle")
+            await application.note.submit_many([(f"back-{number}",) for number in range(400)])
+            await diary.wait("start", "middle", seconds=30)
+            urgent = await application.note.options(priority=1).submit("urgent")
+            diary.release("middle")
+            await urgent.result(10)
+            await eventually(lambda: len(diary.lines("start")) == 502, 30, "the whole queue is done")
+    done = [line.name for line in diary.lines("start")]
+    assert done.index("urgent") == done.index("middle") + 1 == 101

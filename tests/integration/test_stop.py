@@ -9,6 +9,7 @@ import pytest
 
 from opwright import Status
 from opwright.model.claim import Claim
+from opwright.scheduler.scheduler import Scheduler
 from opwright.store.queue import Queue
 from tests.kit.application import Application
 from tests.kit.diary import Diary
@@ -116,16 +117,22 @@ async def test_a_claim_that_is_on_its_way_goes_back_too(
     application: Application, tables: Tables, monkeypatch: pytest.MonkeyPatch, pool: Literal["process", "inline"]
 ) -> None:
     """The host stops between the commit of a claim and its answer: the operation is ready again, nothing was charged."""
-    claim, committed = Queue.claim, asyncio.Event()
+    claim, committed, stopping = Queue.claim, asyncio.Event(), asyncio.Event()
+    arrived = Scheduler.arrived
 
     async def late(self: Queue, **options: Any) -> list[Claim]:
         claims = await claim(self, **options)
         if claims:
             committed.set()
-            await asyncio.sleep(0.1)
+            await stopping.wait()
         return claims
 
+    async def waits(self: Scheduler) -> None:
+        stopping.set()
+        await arrived(self)
+
     monkeypatch.setattr(Queue, "claim", late)
+    monkeypatch.setattr(Scheduler, "arrived", waits)
     async with application.ops:
         host = application.ops.host(workers=1, pool=pool)
         await host.start()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from opwright import Handle, OperationNotFound, Status
+from opwright import Handle, OperationFailed, OperationNotFound, Status
 from opwright.clock import SECOND
 from opwright.model.ids import EPOCH_MS, id_at
 from tests.kit.application import Application
@@ -61,7 +61,10 @@ async def test_hosts_delete_what_is_over_and_keep_the_rest(
             await host.ready()
             await second.ready()
             running = await application.hold.submit("a")
+            await diary.wait("start", "a", seconds=20)
             failed = await application.flaky.submit("b", failures=9)
+            with pytest.raises(OperationFailed):
+                await failed.result(20)
             over = [await application.double.submit(number) for number in range(20)]
             assert [await one.result(20) for one in over] == [2 * number for number in range(20)]
             await made_older(tables, *over)

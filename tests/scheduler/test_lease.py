@@ -132,12 +132,17 @@ async def test_what_is_written_with_a_renewal_delays_the_next_no_longer_than_a_r
     store: Store, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its answer never comes: the lease was renewed, and is again before it lapses."""
-    bench = await registered(store, clock)
-    monkeypatch.setattr(bench.lease, "_patience", 0.05)
-    monkeypatch.setattr(bench.lease, "_on_renewed", lambda _: asyncio.get_running_loop().create_future())
+    bench, loop = await registered(store, clock), asyncio.get_running_loop()
+    time, patience = loop.time, bench.lease._patience
+
+    def never(_: Renewal) -> asyncio.Future[None]:
+        monkeypatch.setattr(loop, "time", lambda: time() + patience)  # from here on the time of the renewal is over
+        return loop.create_future()
+
+    monkeypatch.setattr(bench.lease, "_on_renewed", never)
     clock.turn(6)
     with pytest.raises(StoreUncertain, match="has not answered a renewal"):
-        await asyncio.wait_for(bench.lease.run_once(), 10)
+        await asyncio.wait_for(bench.lease.run_once(), 10 + patience)
     clock.turn(9)
     assert bench.lease.trusted()
 

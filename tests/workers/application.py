@@ -98,6 +98,26 @@ async def sleep(seconds: float, path: str = "") -> str:
     return "slept"
 
 
+LONGEST = 40.0  # seconds: a thread that nobody releases, because its test has failed, keeps pytest from ending
+
+
+def stay_now(gate: str, path: str = "") -> str:
+    """Keep the thread until the test makes the file."""
+    begin(path)
+    end = time.monotonic() + LONGEST
+    while not Path(gate).exists() and time.monotonic() < end:
+        time.sleep(0.002)
+    return "stayed"
+
+
+async def stay(gate: str, path: str = "") -> str:
+    """The same, asynchronously."""
+    begin(path)
+    while not Path(gate).exists():  # noqa: ASYNC110, ASYNC240 - the gate is a file
+        await asyncio.sleep(0.002)
+    return "stayed"
+
+
 def append(path: str, line: str) -> None:
     with Path(path).open("a") as file:
         file.write(line + "\n")
@@ -283,7 +303,7 @@ def deaf(seconds: float, path: str = "") -> None:
 TRIGGERS: tuple[Callable[..., Any], ...] = (
     append, cancels_itself, crashes, deaf, double, double_now, exits, exits_async, group, hold, huge, interrupts,
     kills_itself, leaves_grandchild, noop, overlap, pid, raises, raises_async, raises_chained, set_variable,
-    set_variable_now, sleep, sleep_now, spend, spend_now, stubborn, stubborn_now, swallow, swallow_now,
+    set_variable_now, sleep, sleep_now, spend, spend_now, stay, stay_now, stubborn, stubborn_now, swallow, swallow_now,
     terminates_itself, times_out, unstorable, uses_asyncio_run,
 )  # fmt: skip
 

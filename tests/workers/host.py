@@ -103,6 +103,19 @@ class Host:
         await file_appears(path)
         return operation
 
+    async def holding(self, trigger: str, expected: float | None = None) -> int:
+        """The same with ``stay`` or ``stay_now``, which end only after ``release``."""
+        return await self.begin(trigger, expected, gate=self.gate)
+
+    @property
+    def gate(self) -> str:
+        """The file for which ``stay`` and ``stay_now`` wait."""
+        return str(self.directory / "gate")
+
+    def release(self) -> None:
+        """Let everything end that waits at the gate."""
+        Path(self.gate).touch()
+
     def said(self, operation: int) -> list[str]:
         """The texts of its remarks so far."""
         return [remark.text for remark in self.remarks if remark.operation == operation]

@@ -6,7 +6,11 @@ import asyncio
 import os
 import threading
 
+import pytest
+
+from opwright.clock import SECOND
 from opwright.model.worker import Outcome
+from opwright.workers import slots
 from tests.workers.host import PATIENCE, QUICK, Host
 
 
@@ -35,16 +39,18 @@ async def test_a_synchronous_trigger_that_is_cancelled_ends_as_it_really_ends(in
 
 
 async def test_what_outlasts_the_stop_is_given_up_and_reported_once(inline: Host) -> None:
-    operation = await inline.begin("sleep_now", seconds=0.3)
+    operation = await inline.holding("stay_now")
     await inline.pool.stop(0, 0.01)
     assert inline.updates[operation].outcome is Outcome.DIED
+    inline.release()
     await threads_end()
 
 
 async def test_a_stop_with_less_patience_overtakes_another(inline: Host) -> None:
-    operation = await inline.begin("sleep_now", seconds=0.3)
+    operation = await inline.holding("stay_now")
     await asyncio.gather(inline.pool.stop(60, 60), inline.pool.stop(0, 0))
     assert inline.updates[operation].outcome is Outcome.DIED
+    inline.release()
     await threads_end()
 
 
@@ -54,7 +60,9 @@ async def threads_end() -> None:
             await asyncio.to_thread(thread.join, PATIENCE)
 
 
-async def test_the_ends_of_one_turn_are_delivered_together(inline: Host) -> None:
+async def test_the_ends_of_one_turn_are_delivered_together(inline: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the turn takes."""
+    monkeypatch.setattr(slots, "LONGEST_TURN", 3600 * SECOND)
     operations = [inline.place("noop", QUICK) for _ in range(10)]
     await inline.update(operations[-1])
     assert inline.batches == [10]

@@ -41,10 +41,12 @@ async def test_no_more_is_taken_than_can_begin_at_once_unless_it_is_fast(either:
 
 
 async def test_slow_operations_run_side_by_side(either: Host) -> None:
-    first = await either.begin("sleep_now", seconds=1)
+    first = await either.holding("stay_now")
     second = await either.begin("sleep_now", seconds=0)
     await either.update(second)
     assert first not in either.updates
+    either.release()
+    await either.update(first)
 
 
 async def test_the_sets_of_workers_are_disjoint_and_are_all_workers(either: Host) -> None:
@@ -64,13 +66,15 @@ async def test_the_sets_of_workers_are_disjoint_and_are_all_workers(either: Host
 
 async def test_last_touched_tells_since_when_a_worker_is_in_its_state(either: Host) -> None:
     free = min(worker.last_touched for worker in either.pool.workers())
-    operation = await either.begin("sleep_now", seconds=0.05)
+    operation = await either.holding("stay_now")
     (active,) = either.pool.active()
     assert active.last_touched >= free
+    released = time.time_ns() // 1000
+    either.release()
     await either.update(operation)
     assert not either.pool.active()
     again = max(worker.last_touched for worker in either.pool.free_workers())
-    assert again >= active.last_touched + 50_000
+    assert again >= released >= active.last_touched
     assert sum(worker.finished for worker in either.pool.workers()) == 1
 
 
@@ -129,12 +133,13 @@ async def test_what_has_not_begun_can_be_cancelled_and_comes_back(either: Host) 
 
 
 async def test_what_has_not_begun_can_be_recalled_in_order(either: Host) -> None:
-    running = [await either.begin("sleep", QUICK, seconds=0.3) for _ in range(2)]
+    running = [await either.holding("stay", QUICK) for _ in range(2)]
     waiting = [either.place("noop", QUICK) for _ in range(4)]
     either.pool.recall()
     for operation in waiting:
         assert (await either.update(operation)).outcome is Outcome.RETURNED
     assert sorted(either.order) == waiting
+    either.release()
     for operation in running:
         assert (await either.update(operation)).outcome is Outcome.DONE
 
@@ -194,9 +199,13 @@ async def test_stop_lets_what_runs_end_within_its_grace(either: Host) -> None:
 
 
 async def test_stop_gives_back_what_has_not_begun(either: Host) -> None:
-    running = [await either.begin("sleep", QUICK, seconds=0.2) for _ in range(2)]
+    running = [await either.holding("stay", QUICK) for _ in range(2)]
     waiting = [either.place("noop", QUICK) for _ in range(2)]
-    await either.pool.stop(grace=PATIENCE, kill_after=PATIENCE)
+    stopping = asyncio.create_task(either.pool.stop(grace=PATIENCE, kill_after=PATIENCE))
+    for operation in waiting:
+        await either.update(operation)
+    either.release()
+    await stopping
     assert [either.updates[operation].outcome for operation in running] == [Outcome.DONE] * 2
     assert [either.updates[operation].outcome for operation in waiting] == [Outcome.RETURNED] * 2
 

@@ -60,12 +60,13 @@ async def test_the_replacement_is_heated_while_the_old_one_still_runs(host: Host
 
 async def test_what_waits_in_a_retiring_worker_comes_back(host: Host) -> None:
     await host.heated(1)
-    running = await host.begin("sleep", QUICK, seconds=0.3)
+    running = await host.holding("stay", QUICK)
     waiting = [host.place("noop", QUICK) for _ in range(3)]
     (child,) = host.pool._children  # type: ignore[attr-defined]
     child._recycle("memory")
     for operation in waiting:
         assert (await host.update(operation)).outcome is Outcome.RETURNED
+    host.release()
     assert (await host.update(running)).outcome is Outcome.DONE
 
 
