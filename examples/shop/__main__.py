@@ -78,6 +78,8 @@ async def visit(first: str, second: str) -> None:
 
         refused = await here.post("/orders", json={"product": "cup", "pieces": STOCK + 1})
         click.echo(f"Refused: {refused.status_code}, {refused.json()['detail']}.")
+        async with here.stream("GET", "/events") as own:  # who did not confirm them hears of it a moment later
+            await until(states(own), lambda cup: cup["confirmed"] == cup["sold"])
         same = [(await one.get("/overview")).json() for one in (here, there)]
         click.echo(f"Both hosts show the same: {same[0] == same[1]}, a turnover of {same[0]['cents'] / 100:.2f}.")
 

@@ -99,7 +99,7 @@ async def test_two_hosts_of_one_application_do_not_disturb_each_other(ops: Opwri
     await first.stop()
     handle = await ops.submit("double", number=21)
     try:
-        assert await handle.result(timeout=5) == 42
+        assert await handle.result(timeout=10) == 42
     finally:
         await second.stop()
         await ops.client.close()

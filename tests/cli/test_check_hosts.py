@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from opwright.admin.check import check_database
+from opwright.admin.check_hosts import check_clock
 from opwright.admin.finding import Finding, Verdict
 from opwright.clock import SECOND, SystemClock
 from opwright.model.worker import Worker, WorkerState
 from opwright.operations.client import Client
 from opwright.store.store import Store, engine_for
 from tests.cli.kit import Shell
+
+LONG = 90 * 60 + 30  # seconds: it is shown in minutes, so that half of one may pass between two looks at clocks
 
 
 class WrongClock(SystemClock):
@@ -34,17 +37,34 @@ async def findings(client: Client) -> dict[str, Finding]:
     ("seconds", "verdict", "words"),
     [
         (0, Verdict.RIGHT, "this machine's clock and the database's agree to "),
-        (3, Verdict.DOUBT, "this machine's clock is 3 s ahead of the database's"),
-        (-3, Verdict.DOUBT, "this machine's clock is 3 s behind the database's"),
-        (60, Verdict.WRONG, "this machine's clock is 1 min ahead of the database's"),
+        (LONG, Verdict.WRONG, "this machine's clock is 1 h 30 min ahead of the database's"),
+        (-LONG, Verdict.WRONG, "this machine's clock is 1 h 30 min behind the database's"),
     ],
 )
 async def test_the_clock_is_compared_with_the_database(
     postgres_database: str, seconds: float, verdict: Verdict, words: str
 ) -> None:
-    """From a second on it is doubtful, from five on wrong; what depends on it is said."""
+    """What was measured can be told as precisely as half of what the question took."""
     found = (await findings(Client(postgres_database, WrongClock(seconds), "opwright")))["clock"]
-    assert (found.verdict, found.text.replace("2.99", "3").replace("3.01", "3")[: len(words)]) == (verdict, words)
+    assert (found.verdict, found.text[: len(words)]) == (verdict, words)
+    assert (found.remedy == "set it by NTP") is (verdict is not Verdict.RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unsure", "verdict", "words"),
+    [
+        (0.5, 0.01, Verdict.RIGHT, "this machine's clock and the database's agree to 500 ms"),
+        (1.01, 0.02, Verdict.RIGHT, "this machine's clock and the database's agree to 1.01 s"),
+        (3, 0.01, Verdict.DOUBT, "this machine's clock is 3 s ahead of the database's"),
+        (-3, 0.01, Verdict.DOUBT, "this machine's clock is 3 s behind the database's"),
+        (5.01, 0.02, Verdict.DOUBT, "this machine's clock is 5.01 s ahead of the database's"),
+        (60, 0.01, Verdict.WRONG, "this machine's clock is 1 min ahead of the database's"),
+    ],
+)
+def test_a_clock_is_judged_by_its_distance(seconds: float, unsure: float, verdict: Verdict, words: str) -> None:
+    """From a second on it is doubtful, from five on wrong, unless the figure is that unsure; what depends on it is said."""
+    found = check_clock("clock", "this machine's clock", round(seconds * SECOND), round(unsure * SECOND))
+    assert (found.verdict, found.text[: len(words)]) == (verdict, words)
     assert (found.remedy == "set it by NTP") is (verdict is not Verdict.RIGHT)
 
 
@@ -54,12 +74,12 @@ async def test_the_clock_of_a_host_is_compared_too(database_url: str) -> None:
     store = Store(engine_for(database_url, SystemClock()))
     await store.open()
     host = await store.hosts.register(name="ahead:1", pid=1, version="0.1.0", lease=60, queues=None, triggers=["render"])
-    later = SystemClock().now() + 90 * SECOND
+    later = SystemClock().now() + LONG * SECOND
     await store.hosts.renew(host, judge=False, workers=[Worker("worker-1", 1, WorkerState.FREE, later)])
     await store.close()
     told = [finding async for finding in check_database(client, None) if finding.check == f"host {host.id}"]
     assert [finding.verdict for finding in told] == [Verdict.RIGHT, Verdict.WRONG]
-    assert "its clock is 1 min 30 s ahead of the database's" in told[1].text
+    assert "its clock is 1 h 30 min ahead of the database's" in told[1].text
 
 
 def test_a_library_that_is_missing_is_a_finding(local_shell: Shell) -> None:

@@ -19,6 +19,7 @@ from examples.assets.photographs import TEXT, TRUNCATED, collect, photographs_in
 from tests.examples.kit import command, environment, run
 
 SUCCEEDED, FAILED = 1, 2
+WIDTHS = range(100, 105)  # of what is interrupted
 LONGER_THAN_A_LINE = ("Files", "Database", "Photographs")  # lines with a path, which is never broken
 
 
@@ -142,8 +143,12 @@ def test_wrong_use_is_told(wrong: list[str], tmp_path: Path) -> None:
     assert wrong[-1] in done.stderr
 
 
-def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path) -> None:
-    widths = ",".join(str(width) for width in range(100, 115))
+def test_the_same_command_goes_on_after_an_interruption(folder: Path, tmp_path: Path) -> None:
+    """One photograph, the last, is a pipe until then, which nobody writes to: so the interruption never comes too late."""
+    late = tmp_path / "build/assets/originals/zzz.jpg"
+    late.parent.mkdir(parents=True)
+    os.mkfifo(late)
+    widths = ",".join(str(width) for width in WIDTHS)
     arguments = ("-m", "examples.assets", "--widths", widths, "--workers", "1")
     first = subprocess.Popen(command(*arguments), cwd=tmp_path, env=environment({}), stdout=subprocess.PIPE, text=True)
     while not list(tmp_path.glob("build/assets/1*/*.jpg")):
@@ -156,14 +161,15 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert found, said
     assert int(found[1]) > 0
 
+    (folder / "print.jpg").replace(late)
     second = run(tmp_path, *arguments)
     assert second.returncode == 0, second.stderr
     with closing(sqlite3.connect(tmp_path / "build/assets/assets.db")) as database:
         (operations,) = database.execute("select count(*) from opwright_operations").fetchone()
         (ended,) = database.execute("select count(*) from opwright_outcomes").fetchone()
     originals = len(photographs_in(tmp_path / "build/assets/originals"))
-    assert operations == ended < 2 * 15 * originals  # what was left was not submitted a second time
-    assert len(list(tmp_path.glob("build/assets/1*/*.jpg"))) == 15 * (originals - 2)
+    assert operations == ended < 2 * len(WIDTHS) * originals  # what was left was not submitted a second time
+    assert len(list(tmp_path.glob("build/assets/1*/*.jpg"))) == len(WIDTHS) * (originals - 2)
     assert not list(tmp_path.glob("build/assets/*/.*.part"))
 
 

@@ -52,7 +52,7 @@ class WebServer:
 
     async def post(self, path: str) -> int:
         """Ask it to submit; the id of the operation."""
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as web:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20) as web:
             answer = await web.post(path)
         assert answer.status_code == 201, answer.text
         return int(answer.json() if answer.headers["content-type"] == "application/json" else answer.text)

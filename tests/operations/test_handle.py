@@ -20,6 +20,8 @@ from opwright import (
 )
 from opwright.model.ids import new_id
 from opwright.model.status import TRANSITIONS
+from opwright.operations import waiting as waiting_module
+from opwright.store.postgresql import PostgresEngine
 from tests.contract.kit import query
 from tests.operations.kit import Work, eventually
 
@@ -153,14 +155,21 @@ async def test_patience_may_end_before_the_operation(ops: Opwright) -> None:
         assert await handle.result(timeout=10) == 2
 
 
-async def test_a_result_that_is_there_needs_no_patience(ops: Opwright) -> None:
-    """It has ended long ago: a timeout of a tenth of a second is plenty, in a program that never waited before."""
+async def test_a_result_that_is_there_needs_no_patience(ops: Opwright, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has ended long ago: the first look finds it, before anything listens, in a program that never waited before."""
     handle = await ops.operation(double).submit(1)
     async with ops.host(pool="inline"):
         await handle.result(timeout=10)
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(PostgresEngine, "listen", never)
+    monkeypatch.setattr(waiting_module, "SHORTEST", 600)
+    monkeypatch.setattr(waiting_module, "LONGEST", 600)
     other = Opwright(ops.client.url)
     async with other:
-        assert await other.handle(handle.id).result(timeout=1) == 2
+        assert await other.handle(handle.id).result(timeout=10) == 2
 
 
 async def test_many_may_wait_for_one(ops: Opwright) -> None:
@@ -402,14 +411,14 @@ async def test_a_cancel_while_its_host_stops_is_obeyed(ops: Opwright) -> None:
     host = ops.host(pool="inline")
     await host.start()
     handle = await work.running()
-    stopping = asyncio.ensure_future(host.stop(grace=8))
+    stopping = asyncio.ensure_future(host.stop(grace=40))
     try:
         assert await handle.cancel() is True
 
         async def cancelled() -> bool:
             return await handle.status() is Status.CANCELLED
 
-        await eventually(cancelled, "the cancel is obeyed", patience=4)
+        await eventually(cancelled, "the cancel is obeyed", patience=20)
     finally:
         work.go.set()
         await stopping

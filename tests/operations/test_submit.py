@@ -184,8 +184,8 @@ async def test_whatever_a_submit_accepts_no_queue_is_stopped_by_it(ops: Opwright
         await bad.options(**options).submit(1)
     async with ops.host(pool="inline", heartbeat=0.1):
         first = await good.submit(1)
-        assert await first.result(timeout=3) == 2
-        assert await (await good.submit(2)).result(timeout=3) == 4
+        assert await first.result(timeout=20) == 2
+        assert await (await good.submit(2)).result(timeout=20) == 4
 
 
 async def test_options_reach_the_row(ops: Opwright) -> None:

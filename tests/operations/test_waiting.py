@@ -42,7 +42,7 @@ async def test_those_who_wait_long_stand_in_nobodys_way(ops: Opwright, monkeypat
     last = await trigger.submit(1)
     await last.cancel()
     with pytest.raises(OperationCancelled):
-        await last.result(timeout=5)
+        await last.result(timeout=15)
     for each in patient:
         each.cancel()
     await asyncio.gather(*patient, return_exceptions=True)
@@ -143,8 +143,9 @@ async def test_the_connection_that_listens_is_let_go_when_nobody_waits(
             handle = await elsewhere.trigger.submit()
             await asyncio.wait_for(work.begun.wait(), 10)
             waiter = asyncio.ensure_future(handle.result())
+            await eventually(lambda: _told(ops), "the host knows that somebody waits")
             await eventually(lambda: _looked(other, 1), "who waits listens, and has looked")
-            assert await _listening(other) == 1
+            await eventually(lambda: _one_listens(other), "one connection listens; those that asked before are gone")
             work.go.set()
             assert await asyncio.wait_for(waiter, 20) == "done"
             await eventually(lambda: _deaf(other), "nobody listens any more")
@@ -157,6 +158,10 @@ async def _listening(ops: Opwright) -> int:
     nameless = "select count(*) from pg_stat_activity where datname = current_database() and application_name = ''"
     ((listeners,),) = await query(store, nameless)
     return int(listeners) - 2  # one listens for what there is to do, one asks this
+
+
+async def _one_listens(ops: Opwright) -> bool:
+    return await _listening(ops) == 1
 
 
 async def _deaf(ops: Opwright) -> bool:
@@ -195,8 +200,9 @@ async def test_who_waits_tells_of_an_outage_in_one_line(
     async with ops:
         handle = await work.trigger.options(delay=10_000).submit()
         waiter = asyncio.ensure_future(handle.result())
-        await eventually(lambda: _looked(ops, 1), "it has looked, and listens")
         waiting = await ops.client.waiting()
+        await eventually(lambda: _all_known(waiting, 1), "it has looked")
+        await eventually(lambda: _hears(ops), "it listens")
         engine = waiting._store.engine
         assert isinstance(engine, PostgresEngine)
 
@@ -230,8 +236,10 @@ async def test_who_no_longer_waits_does_not_tell_that_the_database_is_back(
 
     with monkeypatch.context() as patch:
         patch.setattr(waiting._store.engine, "run", away)
-        with pytest.raises(TimeoutError):
-            await handle.result(timeout=0.1)
+        waiter = asyncio.ensure_future(handle.result())
+        await eventually(lambda: _failing(waiting), "it has asked in vain")
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
         await eventually(lambda: _well(waiting), "its next step, for nobody")
     assert [record.message for record in caplog.records] == ["waiting: away; trying again"]
 
@@ -250,10 +258,15 @@ async def _told(ops: Opwright) -> bool:
     return bool(engine._waited_for)
 
 
-async def _looked(ops: Opwright, waiters: int) -> bool:
-    """Whether so many wait, and no look for them is due any more."""
-    waiting = await ops.client.waiting()
-    watcher = waiting._watcher
+async def _hears(ops: Opwright) -> bool:
+    """Whether the connection that listens is there, and has heard itself."""
+    watcher = (await ops.client.waiting())._watcher
     assert isinstance(watcher, PostgresWatcher)
-    settled = not waiting._in_step and not waiting._urgent and asyncio.get_running_loop().time() > waiting._rested + 0.1
-    return watcher._connection is not None and len(waiting._waiters) == waiters and settled
+    return watcher._connection is not None and not watcher._in_step
+
+
+async def _looked(ops: Opwright, waiters: int) -> bool:
+    """Whether so many wait, and the next look for them is minutes away."""
+    waiting = await ops.client.waiting()
+    settled = not waiting._in_step and not waiting._urgent and waiting._look_at > asyncio.get_running_loop().time() + 60
+    return len(waiting._waiters) == waiters and settled and await _hears(ops)

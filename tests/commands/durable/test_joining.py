@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -181,12 +182,14 @@ async def test_a_scope_that_has_outlived_the_busy_time_is_not_committed(ops: Opw
 @sqlite
 async def test_an_isolated_command_that_waits_for_the_scope_around_it_gets_its_turn(ops: Opwright) -> None:
     """The outer one fails with the reason and what to do, instead of both waiting for ever."""
-    (await ops.client.store()).engine.busy = 1.0  # type: ignore[attr-defined]
+    engine: Any = (await ops.client.store()).engine
+    engine.busy = 1.0
     adding(ops)
 
     @ops.command
     async def other(command: Other, scope: OperationScope) -> None:
         await insert(await scope.connection(), "outer")
+        engine.busy = 60.0  # for the inner one, whose own time must not end as well, however long it takes
         await ops.call(AddUser("inner"), isolated=True)
 
     with pytest.raises(ScopeExpired, match=r"call AddUser, which is isolated .* before the first write or in scope.after_commit"):

@@ -208,11 +208,13 @@ async def test_a_serialization_failure_passes(ops: Opwright) -> None:
 @postgresql
 async def test_a_deadlock_passes(ops: Opwright) -> None:
     await query(await ops.client.store(), "create table rows as select id, 0 as value from generate_series(1, 2) id")
-    both, runs = asyncio.Barrier(2), list[int]()
+    both, ended, runs = asyncio.Barrier(2), asyncio.Event(), list[int]()
 
     @ops.command
     async def other(command: Other, scope: OperationScope) -> None:
         runs.append(command.number)
+        if len(runs) > 2:  # not before the one that was not refused has got its rows: the two might meet once more
+            await asyncio.wait_for(ended.wait(), 20)
         connection = await scope.connection()
         await connection.execute("set local deadlock_timeout = '10ms'")
         await connection.execute("update rows set value = value + 1 where id = $1", command.number)
@@ -220,7 +222,11 @@ async def test_a_deadlock_passes(ops: Opwright) -> None:
             await both.wait()
         await connection.execute("update rows set value = value + 1 where id = $1", 3 - command.number)
 
-    await asyncio.gather(ops.call(Other(1)), ops.call(Other(2)))
+    async def call(number: int) -> None:
+        await ops.call(Other(number))
+        ended.set()
+
+    await asyncio.gather(call(1), call(2))
     assert len(runs) == 3
     assert await query(await ops.client.store(), "select value from rows order by id") == [(2,), (2,)]
 
