@@ -30,7 +30,14 @@ async def charge_all(trade: Trade, name: str, tables: Tables, folder: Path, seed
         await ended(tables, count)
     await check_each_was_charged_once(tables, count)
     assert [await handle.result(5) for handle in handles] == [2 * number for number in range(1, count + 1)]
-    assert len(Diary(folder).lines("killed")) >= 0.9 * kills  # a few die with their host, before their moment
+    check_it_was_dangerous(Diary(folder), kills)
+
+
+def check_it_was_dangerous(diary: Diary, kills: int) -> None:
+    """Each of the first operations had a doom; several may have met in one process, and of a few the moment never came."""
+    doomed, killed = ({line.name for line in diary.lines(event)} for event in ("doomed", "killed"))
+    assert len(diary.lines("doomed")) >= kills
+    assert len(doomed & killed) >= 0.9 * len(doomed)
 
 
 async def ended(tables: Tables, count: int) -> None:
