@@ -69,9 +69,35 @@ def test_a_server_that_does_not_answer_is_wrong(shop: Shell) -> None:
     done = shop("check", "shop", OPWRIGHT_LOG_WATCHER="redis://127.0.0.1:1")
     assert done.code == 1
     assert "log watcher  Redis at 127.0.0.1:1 cannot be reached (Connection refused)" in done.out
-    assert "→ start it, or correct log_watcher; meanwhile" in done.out
+    assert "→ mend that, or change log_watcher; meanwhile" in done.out
 
 
-def test_who_invalidates_nothing_needs_none(shop: Shell) -> None:
+LISTENER = """
+@ops.on_completion
+async def listen(completion: object) -> None: ...
+"""
+
+
+def test_who_follows_the_log_needs_one(shop: Shell) -> None:
+    """For what is invalidated, or for whoever listens to completions."""
     shop.write("bare.py", SHOP)
+    shop.write("listening.py", SHOP + LISTENER)
     assert watcher(shop, "redis://127.0.0.1:1", "bare") is None
+    told = watcher(shop, "redis://127.0.0.1:1", "listening")
+    assert told is not None
+    assert told[0] == "wrong"
+
+
+def test_a_watcher_of_the_applications_own_spoils_no_other_finding(shop: Shell) -> None:
+    """Whatever it raises. One that says nothing of itself is trusted."""
+    own = "from opwright import NoDbLogWatcher\n\nclass Own(NoDbLogWatcher):\n    async def check(self):\n        {}\n"
+    for name, body in (("broken", "raise OSError('boom')"), ("silent", "return ''")):
+        shop.write(f"{name}.py", own.format(body) + SHOP.replace('.db")', '.db", log_watcher=Own)') + INVALIDATION)
+    done = shop("check", "broken")
+    assert (done.code, "✗  log watcher  OSError: boom" in done.out) == (1, True)
+    assert watcher(shop, "auto", "silent") == ("right", "Own")
+
+
+def test_where_the_database_is_away_the_watcher_is_not_looked_at(shop: Shell) -> None:
+    shop.write("away.py", SHOP.replace("sqlite:///local.db", "postgresql://127.0.0.1:1/x") + INVALIDATION)
+    assert set(found(shop("check", "away", "--json"))) == {"application", "triggers", "address", "database"}

@@ -99,9 +99,14 @@ async def test_a_watcher_that_cannot_start_is_told_of_and_the_log_is_read_all_th
     assert [fields for name, fields in events if name == "service.failed"] == []
 
 
-@pytest.mark.parametrize("asked_by", ["read", "commit"])
-async def test_a_watcher_that_could_not_start_is_tried_again_each_minute(
-    database_url: str, prices: dict[str, int], clock: TurnedClock, caplog: pytest.LogCaptureFixture, asked_by: str
+@pytest.mark.parametrize(("asked_by", "error"), [("read", ConfigurationError), ("commit", ConfigurationError), ("read", OSError)])
+async def test_a_watcher_that_could_not_start_is_tried_again_each_minute(  # noqa: PLR0917 - pytest hands over by name
+    database_url: str,
+    prices: dict[str, int],
+    clock: TurnedClock,
+    caplog: pytest.LogCaptureFixture,
+    asked_by: str,
+    error: type[Exception],
 ) -> None:
     """Somebody has made the folder meanwhile: nobody needs to start the process again. It is said once, and when it works."""
     caplog.set_level(logging.INFO, "opwright")
@@ -111,7 +116,7 @@ async def test_a_watcher_that_could_not_start_is_tried_again_each_minute(
         async def start(self, wake: Callable[[], None]) -> None:
             starts.append(len(starts) == 2)
             if not starts[-1]:
-                raise ConfigurationError("the folder cannot be written to")
+                raise error("the folder cannot be written to")
 
     here = Shop(database_url, prices, clock, Late)
 

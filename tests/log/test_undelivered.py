@@ -107,7 +107,7 @@ async def test_an_invalidation_that_hangs_keeps_nobody_waiting(
 ) -> None:
     """It goes on while others are delivered, is not tried again meanwhile, and counts when it ends."""
     monkeypatch.setattr("opwright.log.reader.PATIENCE", 60.0)
-    hanging.at_third = lambda: monkeypatch.setattr("opwright.log.reader.GRACE", 60.0)  # the good one may take its time
+    hanging.at_third = lambda: monkeypatch.setattr("opwright.log.reader.HASTE", 60.0)  # the good one may take its time
     async with stepped(here) as reader, there.ops:
         identifiers = [await there.sell(BAD, 21) for _ in range(3)]
         await there.sell(GOOD, 4)
@@ -130,6 +130,7 @@ async def test_an_invalidation_that_hangs_for_too_long_is_tried_again(
     """And given up in the end. The reader is woken when it knows."""
     monkeypatch.setattr("opwright.log.reader.PATIENCE", 0.02)
     monkeypatch.setattr("opwright.log.reader.GRACE", 0.0)
+    monkeypatch.setattr("opwright.log.reader.HASTE", 0.0)
     wakes: list[None] = []
     async with stepped(here) as reader, there.ops:
         monkeypatch.setattr(reader, "wake", lambda: wakes.append(None))  # what the watcher calls is another reference
@@ -150,14 +151,69 @@ async def test_what_hangs_ends_with_the_reading(here: Shop, there: Shop, hanging
         await reader.run_once()
         if how == "stopped":
             await reader.stop()
+            assert hanging.cut == 1
         else:
             clock.turn(TRUST + 1)
             await reader.run_once()
-        await eventually(lambda: hanging.cut == 1)
+            await eventually(lambda: hanging.cut == 1)
         assert reader.status().retrying == (how == "stopped")
         hanging.released.set()
         await reader.run_once()
         assert (reader.status().retrying, hanging.hung) == (0, 1 + (how == "stopped"))
+
+
+@pytest.mark.parametrize("grace", [60.0, 0.0])
+async def test_what_waits_for_something_that_was_cancelled_has_failed(
+    here: Shop, there: Shop, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch, grace: float
+) -> None:
+    """By somebody else, before or after it was overtaken. It is tried again, as after any error."""
+    monkeypatch.setattr("opwright.log.reader.GRACE", grace)
+    shared: list[asyncio.Future[None]] = []
+
+    @here.ops.on_completion
+    async def wait_for_another(completion: Completion) -> None:
+        shared.append(asyncio.get_running_loop().create_future())
+        if len(shared) == 1:
+            asyncio.get_running_loop().call_later(0.05, shared[0].cancel)
+            await shared[0]
+
+    async with stepped(here) as reader, there.ops:
+        identifier = await there.sell(BAD, 21)
+        await reader.run_once()
+        await eventually(lambda: shared[0].cancelled() and not reader._undelivered.hang)
+        assert (reader.status().retrying, reader.status().replayed) == (1, 0)
+        clock.turn(0.1)
+        waiting = asyncio.create_task(reader.caught_up(identifier))
+        await eventually(lambda: bool(reader._waiters))
+        await reader.run_once()
+        await waiting
+        assert (len(shared), reader.status().retrying, reader.status().replayed) == (2, 0, 1)
+
+
+async def test_a_try_that_is_cut_and_fails_is_forgotten_with_the_reading(
+    here: Shop, there: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own error, while it ends, is none of an entry that nobody follows any more: the reader rests."""
+    monkeypatch.setattr("opwright.log.reader.GRACE", 0.0)
+    cut: list[bool] = []
+
+    @here.ops.on_completion
+    async def fail_at_the_end(completion: Completion) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cut.append(True)
+            raise RuntimeError("it was cut") from None
+
+    async with stepped(here) as reader, there.ops:
+        await there.sell(BAD, 21)
+        await reader.run_once()
+        monkeypatch.setattr(reader._following, "wanted", lambda: False)
+        await reader.run_once()
+        await eventually(lambda: bool(cut))
+        await asyncio.sleep(0)  # what it does with its error
+        assert reader.status().retrying == 0
+        assert await reader.run_once() > 1
 
 
 async def test_a_listener_that_fails_is_told_again_of_what_others_did_and_not_of_what_was_done_here(

@@ -118,6 +118,15 @@ async def test_a_folder_that_cannot_be_is_refused_at_the_start(tmp_path: Path, w
     await watcher.stop()
 
 
+async def test_a_folder_that_is_away_at_the_start_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What no setting could mend, a full disk for example, may pass. Here it is a name that is too long."""
+    watcher = FileSystemDbLogWatcher(lambda: 7, tmp_path / ("x" * 300))
+    await watcher.start(lambda: None)
+    await reached(lambda: len(caplog.records) == 1, "the line of who listens")
+    await watcher.stop()
+    assert "cannot be used: File name too long; trying again" in caplog.messages[0]
+
+
 async def test_a_check_makes_no_folder(tmp_path: Path) -> None:
     """It is asked whether it could be made."""
     assert await FileSystemDbLogWatcher(lambda: 7, tmp_path / "shared").check() == f"the folder {tmp_path / 'shared'}"

@@ -7,12 +7,13 @@ from opwright.app.application import Opwright
 from opwright.errors import ConfigurationError, StoreUnavailable
 
 CHECK = "log watcher"
+REMEDY = "mend that, or change log_watcher; meanwhile commits of others are found by polling"
 
 
 async def check_watcher(application: Opwright) -> list[Finding]:
-    """Whether it could work here; nothing where no command invalidates anything. Without it caches follow seconds later."""
+    """Whether it could work here; nothing where nobody follows the log. Without it caches follow seconds later."""
     commander = application.commander
-    if not commander.registry.invalidates:
+    if not (commander.registry.invalidates or commander.notifier.is_followed):
         return []
     try:
         watcher = commander.log_watcher(application.client.shape)
@@ -20,6 +21,8 @@ async def check_watcher(application: Opwright) -> list[Finding]:
     except ConfigurationError as error:
         return [refused(CHECK, error)]
     except StoreUnavailable as error:
-        return [wrong(CHECK, str(error), "start it, or correct log_watcher; meanwhile commits of others are found by polling")]
+        return [wrong(CHECK, str(error), REMEDY)]
+    except Exception as error:  # noqa: BLE001 - of an application's own watcher; the other findings are told all the same
+        return [wrong(CHECK, f"{type(error).__name__}: {error}", REMEDY)]
     name = type(watcher).__name__
     return [right(CHECK, f"{name}, {works_with}" if works_with else name)]

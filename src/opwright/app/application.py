@@ -271,14 +271,12 @@ class Opwright:
 
         A call of such a command runs all of them at the same time, each with a pipeline and a scope of its own, or all in the
         scope of the command around the call. When all have ended the first failure is raised. They give no result. Each is a
-        trigger too; one under the name of the type submits all of them.
+        trigger too, which runs this one alone.
         """
 
         def register(handler: Callable[..., Awaitable[Any]]) -> Command[Any, Any]:
             command: Command[Any, Any] = Command(handler, name, durable=durable, retries=retries)
-            broadcast = self.commander.registry.add_broadcast(command)
-            if broadcast.trigger is None:
-                broadcast.trigger = self._register(broadcast.triggered(), {})
+            self.commander.registry.add_broadcast(command)
             return self._triggered(command)
 
         return register if function is None else register(function)
@@ -301,7 +299,8 @@ class Opwright:
         """Call an async function with the Completion of each committed command, this process's own and those of others.
 
         By then what the command invalidates is invalidated here. What the function raises for a command of this process is
-        logged; for one of another process it is called again after a while, a few times, and then given up with an error.
+        logged; for one of another process it is called again after a while, a few times, and then given up with an error. Those
+        of others come one after the other, in the order of the log, but for what failed or takes longer than a second.
         Where one is registered the log is read, whether anything is cached or not. Raises ConfigurationError.
         """
         is_async = inspect.iscoroutinefunction(function)

@@ -55,28 +55,30 @@ class StationWatcher:
         return is_time or self._heard is not store
 
     async def _change_to(self, store: Store) -> None:
-        before, self._heard = self._watcher, store
-        self._watcher = self._commander.log_watcher(store.engine)
+        before, self._watcher = self._watcher, self._commander.log_watcher(store.engine)
         self._watcher.outage = store.outage
-        if before is not None:
-            await before.stop()
+        if self._heard is not store:
+            self._again_at = None
         try:
+            if before is not None:
+                await before.stop()
             await self._watcher.start(self._wake)
         except asyncio.CancelledError:  # whoever comes next tries again
             self._heard = None
             raise
-        except ConfigurationError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log is polled, and who commits must not suffer
             self._unable(error)
         else:
             self._able()
+        self._heard = store
 
-    def _unable(self, error: ConfigurationError) -> None:
+    def _unable(self, error: Exception) -> None:
         name = type(self._watcher).__name__
         emit("watcher.unable", watcher=name, error=error)
         if self._again_at is None:
             logger.error(
                 "%s: %s; this process and the others find each other's commits by polling. It is tried again every %g s",
-                name, error, AGAIN,
+                name, error, AGAIN, exc_info=None if isinstance(error, ConfigurationError) else error,
             )  # fmt: skip
         self._again_at = self._commander.clock.monotonic() + AGAIN
 

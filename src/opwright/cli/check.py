@@ -49,8 +49,9 @@ def _of_target(target: str) -> list[Finding]:
     found = right("application", f"{place.file or place.module}:{place.variable}")
     triggers = application.registry.names()
     about = _of_client(application.client, triggers)
-    watching = awaited(check_watcher(application), application.client.url)
-    return [found, *_settings(), *check_application(application), *about, *watching]
+    if not any(finding.check == "database" and finding.verdict is Verdict.WRONG for finding in about):
+        about += awaited(check_watcher(application), application.client.url)
+    return [found, *_settings(), *check_application(application), *about]
 
 
 def _settings() -> list[Finding]:

@@ -14,7 +14,6 @@ from opwright.commands.completion import Completion, terminate
 from opwright.commands.completion_notifier import OperationCompletionNotifier
 from opwright.commands.context import CommandContext, current_context
 from opwright.commands.db_scope_provider import DbOperationScopeProvider
-from opwright.commands.events import Asked
 from opwright.commands.in_memory_scope import InMemoryOperationScopeProvider
 from opwright.commands.invalidation import InvalidatingCommandCompletionHandler
 from opwright.commands.nested_logger import NestedOperationLogger
@@ -22,9 +21,10 @@ from opwright.commands.origin import Origin
 from opwright.commands.pipeline import Filter, Pipeline, Step
 from opwright.commands.registry import CommandRegistry
 from opwright.commands.scope import ScopeProvider
-from opwright.errors import UnknownCommand
+from opwright.errors import InvalidOperation
 from opwright.operations.client import Client
 from opwright.operations.keeping import operation_of
+from opwright.operations.trigger import Trigger
 from opwright.store.engine import Engine
 from opwright.telemetry import logger
 from opwright.watch.log_watcher import DbLogWatcher
@@ -75,19 +75,23 @@ class Commander:
         chains = [pipeline.steps() for pipeline in self.registry.pipelines(kind)]
         return chains[0][:-1] + [steps[-1] for steps in chains] if chains else []
 
-    def event_of(self, command: object, retries: int | None) -> Asked:
-        """The event by which a command is called. That of a broadcast passes the retries on. Raises UnknownCommand."""
+    def trigger_of(self, command: object) -> Trigger[Any, Any]:
+        """The trigger of a command. Raises UnknownCommand, InvalidOperation for a broadcast."""
+        if self.registry.is_broadcast(type(command)):
+            kind = type(command).__qualname__
+            raise InvalidOperation(f"{kind} is broadcast: add it by `scope.events.broadcast(…)`", field="command")
+        return self.registry.pipeline(type(command)).handler.as_trigger()
+
+    def triggers_of(self, command: object) -> list[Trigger[Any, Any]]:
+        """Those of all who handle a broadcast. Raises InvalidOperation, UnknownCommand where it is none."""
         kind = type(command)
+        chains = self.registry.pipelines(kind)
         if not self.registry.is_broadcast(kind):
-            return self.registry.pipeline(kind).handler.as_trigger(), (command,), retries
-        trigger = self.registry.broadcast(kind).trigger
-        if trigger is None:
-            raise UnknownCommand(
-                f"command: nobody handles the broadcast {kind.__qualname__}, so it would reach nobody: register a "
-                "broadcast_handler, or call it",
-                field="command",
-            )
-        return trigger, (command, retries), None
+            handler = self.registry.pipeline(kind).handler
+            raise InvalidOperation(f"{handler} is no handler of a broadcast: `scope.events.add(…)`", field="command")
+        if not chains:
+            logger.warning("nobody handles the broadcast %s", kind.__qualname__)
+        return [chain.handler.as_trigger() for chain in chains]
 
     async def call(self, command: object, *, isolated: bool = False) -> Any:
         """The result of a command; raises what its pipeline raises, UnknownCommand when nobody handles it.

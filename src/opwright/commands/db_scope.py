@@ -45,7 +45,7 @@ class DbOperationScope(OperationScope):
         self.lost = False
         self.expiry: ScopeExpired | None = None
         self._client = client
-        self._events = Events(client, context.commander.event_of, self._check)
+        self._events = Events(client, context.commander, self._check)
         self._transaction: DbTransaction | None = None
         self._source: object = None
         self._store: Store | None = None

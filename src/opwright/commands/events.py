@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypedDict, Unpack
 
 from opwright.clock import SECOND
 from opwright.errors import InvalidOperation
@@ -22,15 +22,26 @@ from opwright.store.engine import Plan
 
 QUEUE = "events"
 Inputs = Mapping[str, Any] | tuple[Any, ...]
-Asked = tuple[Trigger[Any, Any], Inputs, int | None]
-EventOf = Callable[[object, int | None], Asked]
-"""Trigger, inputs and retries of the event by which a command is called; given the command and its retries."""
 
 
-def as_event(trigger: Trigger[Any, Any], retries: int | None = None) -> Trigger[Any, Any]:
-    """The trigger, for an event. Where neither the caller nor the trigger says how often it is tried again, the setting does."""
-    unsaid = retries is None and not trigger.budget.retries
-    return trigger.options(queue=QUEUE, retries=trigger.client.event_retries if unsaid else retries)
+class Commands(Protocol):
+    """The commands of an application, as triggers."""
+
+    def trigger_of(self, command: object) -> Trigger[Any, Any]:
+        """That of a command. Raises UnknownCommand, InvalidOperation."""
+
+    def triggers_of(self, command: object) -> list[Trigger[Any, Any]]:
+        """Those of all who handle a broadcast. Raises InvalidOperation."""
+
+
+class EventOptions(TypedDict, total=False):
+    """Those of ``Events.add``."""
+
+    delay: float | None
+    key: str | None
+    on_conflict: str | None
+    quantize: float | None
+    retries: int | None
 
 
 class Event:
@@ -61,9 +72,9 @@ class Event:
 class Events:
     """The events of one scope. They are there when it commits, and never were if it does not."""
 
-    def __init__(self, client: Client, event_of: EventOf, check: Callable[[], None]) -> None:
+    def __init__(self, client: Client, commands: Commands, check: Callable[[], None]) -> None:
         self._client = client
-        self._event_of = event_of
+        self._commands = commands
         self._check = check
         self._plain: list[Event] = []
         self._keyed: dict[tuple[str, str], Event] = {}
@@ -85,8 +96,6 @@ class Events:
     ) -> Event:
         """Have a command called, or an operation of a trigger done with ``inputs``, after the commit, by whatever host is free.
 
-        A broadcast becomes an event for each of its handlers, with retries of its own; the one that is added is Processed when
-        these are there.
         ``delay``: seconds before which it is not begun. ``key``: while an event of the kind with this key has not ended, another
         one fails the command (``on_conflict="fail"``), is left out (``"skip"``), or takes its place (``"replace"``); within a
         scope the later takes the place of the earlier. ``quantize``: its time is rounded up to a multiple of so many seconds, and
@@ -95,15 +104,28 @@ class Events:
         Raises InvalidOperation, UnknownCommand.
         """
         self._check()
-        trigger, given, retries = (what, inputs, retries) if isinstance(what, Trigger) else self._event_of(what, retries)
+        trigger = what if isinstance(what, Trigger) else self._commands.trigger_of(what)
         if quantize is not None:
             _check_quantum(quantize, key)
             on_conflict = on_conflict or OnConflict.SKIP.value
-        asked = as_event(trigger, retries).options(delay=delay, key=key, on_conflict=on_conflict)
+        asked = trigger.options(
+            queue=QUEUE, delay=delay, key=key, on_conflict=on_conflict, retries=self._retries(trigger, retries)
+        )
         request = asked.request if quantize is None else self._rounded(asked.request, quantize)
+        given = inputs if isinstance(what, Trigger) else (what,)
         text = asked.inputs.encode_one(given)
         new = draft(asked, text, request, self._client.limits)
         return self._keep(Event(self._client, trigger, new, request.on_conflict))
+
+    def broadcast(self, command: object, **options: Unpack[EventOptions]) -> list[Event]:
+        """Add an event for each handler of a broadcast that this process knows: each has a key, retries and an outcome.
+
+        So who fails repeats nobody else's work. That nobody handles it is a warning. Raises InvalidOperation.
+        """
+        return [self.add(trigger, (command,), **options) for trigger in self._commands.triggers_of(command)]
+
+    def _retries(self, trigger: Trigger[Any, Any], retries: int | None) -> int | None:
+        return self._client.event_retries if retries is None and not trigger.budget.retries else retries
 
     def _rounded(self, request: Request, quantum: float) -> Request:
         earliest, step = request.due or self._client.clock.now() + (request.wait or 0), round(quantum * SECOND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opwright.commands.broadcast import Broadcast, BroadcastCommand
+from opwright.commands.broadcast import BroadcastCommand
 from opwright.commands.command import Command
 from opwright.commands.completion import Completion
 from opwright.commands.pipeline import Filter, Pipeline
@@ -25,7 +25,7 @@ class CommandRegistry:
     def __init__(self) -> None:
         self._by_name: dict[str, Command[Any, Any]] = {}
         self._final: dict[type, Command[Any, Any]] = {}
-        self._broadcasts: dict[type, Broadcast] = {}
+        self._broadcast: dict[type, list[Command[Any, Any]]] = {}
         self._filters: list[Filter] = []
         self._pipelines: dict[type, list[Pipeline]] = {}
 
@@ -48,15 +48,13 @@ class CommandRegistry:
         self._name(command)
         self._final[kind] = command
 
-    def add_broadcast(self, command: Command[Any, Any]) -> Broadcast:
+    def add_broadcast(self, command: Command[Any, Any]) -> None:
         """Register one of the handlers of a type. Raises ConfigurationError when it has a final one, or the name is taken."""
         known = self._final.get(command.kind)
         if known is not None:
             raise _clash(f"{command.kind.__qualname__} is no broadcast: it has a final handler", known, command)
         self._name(command)
-        broadcast = self._broadcasts.setdefault(command.kind, Broadcast(command.kind))
-        broadcast.handlers.append(command)
-        return broadcast
+        self._broadcast.setdefault(command.kind, []).append(command)
 
     def add_filter(self, one: Filter) -> None:
         """Register a filter."""
@@ -65,11 +63,7 @@ class CommandRegistry:
 
     def is_broadcast(self, kind: type) -> bool:
         """Whether commands of this type go to any number of handlers."""
-        return kind in self._broadcasts or issubclass(kind, BroadcastCommand)
-
-    def broadcast(self, kind: type) -> Broadcast:
-        """The handlers of a broadcast type; none, if nobody has registered one."""
-        return self._broadcasts.get(kind) or Broadcast(kind)
+        return kind in self._broadcast or issubclass(kind, BroadcastCommand)
 
     def chain(self, handler: Command[Any, Any]) -> Pipeline:
         """The chain of one handler."""
@@ -84,7 +78,7 @@ class CommandRegistry:
         found = self._pipelines.get(kind)
         if found is None:
             filters = [one for one in self._filters if one.applies_to(kind)]
-            handlers = [self._final[kind]] if kind in self._final else self.broadcast(kind).handlers
+            handlers = [self._final[kind]] if kind in self._final else self._broadcast.get(kind, [])
             found = self._pipelines[kind] = [Pipeline(filters, handler) for handler in handlers]
         return found
 

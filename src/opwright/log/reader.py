@@ -18,7 +18,7 @@ NAME = "DbOperationLogReader"  # seed 003
 PERIOD, SPREAD = 4.5, 0.1  # seconds between two looks, give or take a tenth: never above the seed's five
 TRUST = SPARED - 60.0  # seconds after a reading for which the log certainly holds all that came behind it
 WINDOW = 500  # entries
-GRACE = 0.1  # seconds that the next entry waits behind one that is being completed; then it overtakes it
+GRACE, HASTE = 1.0, 0.1  # seconds that an entry waits behind one that is being completed; the second where one hangs already
 PATIENCE = 5.0  # seconds that one try of a completion may take
 
 
@@ -51,8 +51,9 @@ class LogStatus(NamedTuple):
     """How far the reading of the log has come in this process.
 
     ``following``: whether there is anything to read it for. ``age``: seconds since the last reading; ``lag``: how many passed
-    between the latest entry's own time and its delivery here. Counts since the start: entries ``read``; of those ``replayed``,
-    because other processes had written them; ``retrying`` now; ``abandoned``; and how often coverage was ``lost``.
+    between the time of the last one delivered and its delivery here. Counts since the start: entries ``read``; of those
+    ``replayed``, because other processes had written them; ``retrying`` or hanging now; ``abandoned``; and how often
+    coverage was ``lost``.
     """
 
     following: bool = False
@@ -103,7 +104,7 @@ class DbOperationLogReader(Service):
     async def stop(self) -> None:
         """End, with whatever is being completed."""
         await super().stop()
-        self._undelivered.interrupt()
+        await self._undelivered.interrupted()
 
     async def run_once(self) -> float:
         """Read what is new, then try again what failed and is due."""
@@ -177,9 +178,10 @@ class DbOperationLogReader(Service):
         """Try to complete one. In a task of its own, because an invalidation that hangs must not keep the next ones waiting."""
         trying = asyncio.create_task(self._try(entry), name=f"opwright completion {entry.id}")
         try:
-            await asyncio.wait([trying], timeout=GRACE)
+            await asyncio.wait([trying], timeout=HASTE if self._undelivered.hang else GRACE)
         except asyncio.CancelledError:
             trying.cancel()
+            await asyncio.wait([trying])
             raise
         if not trying.done():
             self._undelivered.overtaken(entry, trying)
@@ -189,9 +191,17 @@ class DbOperationLogReader(Service):
         try:
             async with asyncio.timeout(PATIENCE):
                 new = await self._following.deliver(entry)
+        except asyncio.CancelledError:
+            self._failed_try(entry, RuntimeError("what it waits for was cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not keep others from being delivered
+            self._failed_try(entry, error)
+        else:
+            self._undelivered.delivered(entry.id)
+            lag = max(self._clock().now() - entry.logged_at, 0) / SECOND
+            self._status = self._status._replace(replayed=self._status.replayed + new, lag=lag)
+
+    def _failed_try(self, entry: LogEntry, error: Exception) -> None:
+        """Note it, unless the try itself was cancelled, because the reading ends or everything is invalidated."""
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
             self._undelivered.failed(entry, error)
-            return
-        self._undelivered.delivered(entry.id)
-        lag = max(self._clock().now() - entry.logged_at, 0) / SECOND
-        self._status = self._status._replace(replayed=self._status.replayed + new, lag=lag)

@@ -39,6 +39,11 @@ class Undelivered:
     def __contains__(self, operation: int) -> bool:
         return operation in self._failing
 
+    @property
+    def hang(self) -> bool:
+        """Whether any try goes on."""
+        return any(one.trying is not None for one in self._failing.values())
+
     def failed(self, entry: LogEntry, error: Exception) -> None:
         """A try has failed: note when the next one is due, or give it up."""
         one = self._failing.get(entry.id) or self._added(entry)
@@ -54,12 +59,19 @@ class Undelivered:
         one = self._failing.get(entry.id) or self._added(entry)
         one.due, one.trying = math.inf, trying
 
-    def interrupt(self) -> None:
-        """Cancel the tries that go on. What they were for is due."""
+    async def interrupted(self) -> None:
+        """End the tries that go on. What they were for is due."""
+        if tries := self._interrupt():
+            await asyncio.wait(tries)
+
+    def _interrupt(self) -> list[asyncio.Task[None]]:
+        tries = []
         for one in self._failing.values():
             if one.trying is not None:
                 one.trying.cancel()
+                tries.append(one.trying)
                 one.due, one.trying = 0.0, None
+        return tries
 
     def abandon(self, operation: int, command: str | None, tries: int, error: Exception) -> None:
         """Give one up, loudly: what it concerns may stay out of date here."""
@@ -79,7 +91,7 @@ class Undelivered:
 
     def clear(self) -> None:
         """Everything was invalidated, and so what these concern."""
-        self.interrupt()
+        self._interrupt()
         for operation in tuple(self._failing):
             self.delivered(operation)
 

@@ -51,7 +51,8 @@ class FileSystemDbLogWatcher(MessageDbLogWatcher):
 
     async def _open(self) -> None:
         self._swept = False
-        await asyncio.to_thread(_make, self._folder)
+        with suppress(OSError):  # who listens tries again, and tells of it
+            await asyncio.to_thread(_make, self._folder)
 
     def _listener(self) -> Service | None:
         return _Ear(self._folder, lambda: _file_name(str(self.origin())), self._connected, self._call_wake)

@@ -302,6 +302,9 @@ async def test_scopes_that_add_the_same_keys_in_another_order_do_not_meet_in_a_c
 
 
 async def test_what_cannot_be_an_event_is_refused(ops: Opwright, shop: Shop) -> None:
+    @ops.broadcast_handler
+    async def hear(command: Everybody) -> None: ...
+
     refused: list[str] = []
 
     @ops.command
