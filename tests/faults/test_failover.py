@@ -204,6 +204,7 @@ async def test_a_claim_that_vanished_with_the_old_server_ends_once(
             both_again = [await application.hold.submit(name) for name in ("left", "right")]  # no worker was lost on the way
             for name in ("left", "right"):
                 await diary.wait("start", name)
+            for name in ("left", "right"):
                 diary.release(name)
             assert {await one.result(20) for one in both_again} == {first, second}
         assert host.log().count(" ERROR ") == 0
