@@ -85,13 +85,10 @@ class Commander:
     def triggers_of(self, command: object) -> list[Trigger[Any, Any]]:
         """Those of all who handle a broadcast. Raises InvalidOperation, UnknownCommand where it is none."""
         kind = type(command)
-        chains = self.registry.pipelines(kind)
         if not self.registry.is_broadcast(kind):
             handler = self.registry.pipeline(kind).handler
             raise InvalidOperation(f"{handler} is no handler of a broadcast: `scope.events.add(…)`", field="command")
-        if not chains:
-            logger.warning("nobody handles the broadcast %s", kind.__qualname__)
-        return [chain.handler.as_trigger() for chain in chains]
+        return [chain.handler.as_trigger() for chain in self._broadcast_chains(kind)]
 
     async def call(self, command: object, *, isolated: bool = False) -> Any:
         """The result of a command; raises what its pipeline raises, UnknownCommand when nobody handles it.
@@ -166,9 +163,7 @@ class Commander:
 
     async def _broadcast(self, command: object, outer: CommandContext | None) -> CommandContext:
         """Every handler in a context of its own; the first failure is that of the broadcast, after all have ended."""
-        chains = self.registry.pipelines(type(command))
-        if not chains:
-            logger.warning("nobody handles the broadcast %s", type(command).__qualname__)
+        chains = self._broadcast_chains(type(command))
         failed: list[CommandContext] = []
         answers = await asyncio.gather(*(self._one(command, outer, chain, failed) for chain in chains), return_exceptions=True)
         for answer in answers:
@@ -178,6 +173,13 @@ class Commander:
         whole.error = _first(failed)
         whole.is_finished = True
         return whole
+
+    def _broadcast_chains(self, kind: type) -> list[Pipeline]:
+        """Of all who handle it; that it may be nobody is said, for it is seldom meant."""
+        chains = self.registry.pipelines(kind)
+        if not chains:
+            logger.warning("nobody handles the broadcast %s", kind.__qualname__)
+        return chains
 
     async def _one(self, command: object, outer: CommandContext | None, chain: Pipeline, failed: list[CommandContext]) -> None:
         context = CommandContext(self, command, outer)

@@ -178,7 +178,7 @@ class DbOperationLogReader(Service):
         """Try to complete one. In a task of its own, because an invalidation that hangs must not keep the next ones waiting."""
         trying = asyncio.create_task(self._try(entry), name=f"opwright completion {entry.id}")
         try:
-            await asyncio.wait([trying], timeout=HASTE if self._undelivered.hang else GRACE)
+            await asyncio.wait([trying], timeout=HASTE if self._undelivered.any_hangs else GRACE)
         except asyncio.CancelledError:
             trying.cancel()
             await asyncio.wait([trying])

@@ -16,13 +16,12 @@ TRIES = 10  # with the pauses between them some twenty seconds
 
 @dataclass
 class _Failing:
-    """``due``: by the monotonic clock. ``ended`` is done when it was delivered or given up. ``trying``: a try that goes on."""
+    """``due``: by the monotonic clock; never, while a try goes on. ``ended`` is done when it was delivered or given up."""
 
     entry: LogEntry
     ended: asyncio.Future[None]
     tries: int = 0
     due: float = 0.0
-    trying: asyncio.Task[None] | None = None
 
 
 class Undelivered:
@@ -32,6 +31,7 @@ class Undelivered:
         self.abandoned = 0
         self._monotonic = monotonic
         self._failing: dict[int, _Failing] = {}
+        self._tries: set[asyncio.Task[None]] = set()  # that go on while others are delivered
 
     def __len__(self) -> int:
         return len(self._failing)
@@ -40,14 +40,14 @@ class Undelivered:
         return operation in self._failing
 
     @property
-    def hang(self) -> bool:
-        """Whether any try goes on."""
-        return any(one.trying is not None for one in self._failing.values())
+    def any_hangs(self) -> bool:
+        """Whether a try goes on that was overtaken."""
+        return bool(self._tries)
 
     def failed(self, entry: LogEntry, error: Exception) -> None:
         """A try has failed: note when the next one is due, or give it up."""
         one = self._failing.get(entry.id) or self._added(entry)
-        one.tries, one.trying = one.tries + 1, None
+        one.tries += 1
         one.due = self._monotonic() + backoff_pause(one.tries)
         if one.tries == 1:
             logger.warning("%s (operation %d) of another process: %s; trying again", entry.command, entry.id, in_a_line(error))
@@ -57,21 +57,22 @@ class Undelivered:
     def overtaken(self, entry: LogEntry, trying: asyncio.Task[None]) -> None:
         """A try takes long, and goes on while others are delivered; it tells itself how it ends."""
         one = self._failing.get(entry.id) or self._added(entry)
-        one.due, one.trying = math.inf, trying
+        one.due = math.inf
+        self._tries.add(trying)
+        trying.add_done_callback(self._tries.discard)
 
     async def interrupted(self) -> None:
         """End the tries that go on. What they were for is due."""
-        if tries := self._interrupt():
-            await asyncio.wait(tries)
+        self._interrupt()
+        if self._tries:
+            await asyncio.wait(self._tries)
 
-    def _interrupt(self) -> list[asyncio.Task[None]]:
-        tries = []
+    def _interrupt(self) -> None:
+        for trying in self._tries:
+            trying.cancel()
         for one in self._failing.values():
-            if one.trying is not None:
-                one.trying.cancel()
-                tries.append(one.trying)
-                one.due, one.trying = 0.0, None
-        return tries
+            if one.due == math.inf:
+                one.due = 0.0
 
     def abandon(self, operation: int, command: str | None, tries: int, error: Exception) -> None:
         """Give one up, loudly: what it concerns may stay out of date here."""
