@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,48 @@ async def test_after_the_end_no_watcher_is_begun(shop: Shop, slow: Slow) -> None
     await station.tell()
     await shop.ops.client.release()
     assert (slow.starts, slow.told) == (0, [])
+
+
+class Stubborn(Slow):
+    """One that takes a while to end."""
+
+    def __init__(self, origin: Callable[[], int]) -> None:
+        super().__init__(origin)
+        self.ending, self.ended = asyncio.Event(), asyncio.Event()
+        self.begun.set()
+
+    async def stop(self) -> None:
+        self.ending.set()
+        await self.ended.wait()
+
+
+async def test_a_change_of_database_that_was_cut_short_is_made_by_the_next(
+    database_url: str, prices: dict[str, int], tmp_path: Path
+) -> None:
+    """While the watcher of the database before was stopped: that of the new one is begun all the same."""
+    made: list[Stubborn] = []
+
+    def make(origin: Callable[[], int]) -> Stubborn:
+        made.append(Stubborn(origin))
+        return made[-1]
+
+    shop = Shop(database_url, prices, log_watcher=make)
+    client = shop.ops.client
+    async with shop.ops:
+        await shop.sell("cup", 5)
+        station = shop.ops.reading._station
+        assert station is not None
+        back = client.move(f"sqlite:///{tmp_path}/other.db", client.clock, client.shape.schema)
+        telling = asyncio.create_task(station.tell())
+        await made[0].ending.wait()
+        telling.cancel()
+        await asyncio.wait([telling])
+        for one in made:
+            one.ended.set()
+        telling = asyncio.create_task(station.tell())
+        await eventually(lambda: len(made) == 3)
+        made[2].ended.set()
+        await telling
+        assert [(one.starts, one.told) for one in made] == [(1, [True]), (0, []), (1, [True])]
+        await client.close()
+        back()
